@@ -1,0 +1,221 @@
+/*
+ * init, PID 1: prepares, starts the programs, reaps them, and decides nothing.  Inside the wall.
+ * Its only peer is the broker, whose two requests are: start this program, reboot.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "confine.h"
+#include "exits.h"
+#include "init.h"
+#include "recv.h"
+
+/* The whole of preboot, waiting before a reboot included (retry_wait_s is at most a day): nothing hangs for ever, the broker neither. */
+enum { DEADLINE_EXTRA_S = 1800 };
+
+static struct prepared prepared;
+static struct admit_state state;
+static struct frame frame;
+static pid_t pids[PEER_COUNT];
+static int broker_fd = -1, lane[2] = { -1, -1 };
+
+/* The end of PID 1 is a panic, and kernel.panic makes that a reboot: it needs no capability. */
+static _Noreturn void
+give_up(const char *why, const char *about)
+{
+	init_say(&prepared, why, about);
+	_exit(1);
+}
+
+/* A channel: ours to keep is [0].  The broker's end does not block, so that no worker can hold it up. */
+static void
+make_pair(int pair[2])
+{
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+		give_up("socketpair", strerror(errno));
+}
+
+static void
+no_block(int fd)
+{
+	/* Not fcntl(3): musl adds O_LARGEFILE, and the filter wants exactly this. */
+	if (syscall(SYS_fcntl, fd, F_SETFL, O_RDWR | O_NONBLOCK) != 0)
+		give_up("fcntl", strerror(errno));
+}
+
+static void
+start(enum peer program, const int *fds, unsigned n)
+{
+	pids[program] = spawn(program, prepared.null_fd, fds, n);
+	if (pids[program] < 0)
+		give_up("cannot start", peer_name(program));
+}
+
+static void
+start_broker(void)
+{
+	int pair[2];
+
+	make_pair(pair);
+	no_block(pair[1]);
+	start(PEER_broker, (int[]){ pair[1], prepared.config_fd, prepared.console_fd >= 0 ? prepared.console_fd : prepared.null_fd }, 3);
+	(void)close(pair[1]);		/* the broker has it */
+	broker_fd = pair[0];
+}
+
+/* Kills and reaps what is left of a program that is to be replaced. */
+static void
+end(enum peer program)
+{
+	if (pids[program] <= 0)
+		return;
+	(void)kill(pids[program], SIGKILL);	/* it may be gone already: then it is reaped all the same */
+	while (waitpid(pids[program], NULL, 0) < 0 && errno == EINTR)
+		;
+	pids[program] = 0;
+}
+
+static void
+on_broker_start(const struct msg_broker_start *body)
+{
+	struct msg_init_started answer = { .program = body->program };
+	int pair[2], tpm = prepared.tpm_fd >= 0 ? prepared.tpm_fd : prepared.null_fd;
+	int cache = prepared.cache_fd >= 0 ? prepared.cache_fd : prepared.null_fd;
+	enum peer program = (enum peer)body->program;
+
+	/* Only store-worker has a second life: the TPM is closed behind crypto-worker, and CAP_SYS_BOOT went with kexec-worker. */
+	if (program != PEER_store && pids[program] != 0)
+		give_up("asked to start again", peer_name(program));
+	end(program);
+	make_pair(pair);
+	no_block(pair[1]);
+	if (program == PEER_crypto) {
+		start(program, (int[]){ pair[0], prepared.config_fd, tpm, lane[0], prepared.header_fd }, 5);
+		(void)close(lane[0]);	/* crypto-worker alone can send on the lane */
+		(void)close(tpm);	/* and alone can speak to the TPM */
+	} else if (program == PEER_store)
+		start(program, (int[]){ pair[0], cache }, 2);
+	else {
+		start(program, (int[]){ pair[0], lane[1] }, 2);
+		(void)close(lane[1]);	/* kexec-worker alone can receive on it */
+		if (confine_drop_boot() != 0)
+			give_up("cannot drop CAP_SYS_BOOT", "");
+	}
+	(void)close(pair[0]);		/* the worker has it */
+	if (worker_send(broker_fd, &state, MSG_init_started, &answer, &pair[1]) != 0)
+		give_up("the broker does not listen", "");
+	(void)close(pair[1]);		/* the broker has it */
+}
+
+static void
+say_end(unsigned program, int status)
+{
+	char how[64];
+
+	(void)snprintf(how, sizeof how, "%s, %s %d", peer_name(program), WIFSIGNALED(status) ? "signal" : "status",
+	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	init_say(&prepared, "ended", how);
+}
+
+/* Reaps whatever ended.  The broker learns of a worker's end by its channel; without broker or kexec-worker nobody could go on. */
+static void
+reap(int signal_fd)
+{
+	struct signalfd_siginfo info;
+	int status;
+	pid_t pid;
+
+	(void)!read(signal_fd, &info, sizeof info);	/* one wake-up may stand for many ends */
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (unsigned p = 0; p < PEER_COUNT; p++) {
+			if (pids[p] != pid)
+				continue;
+			pids[p] = p == PEER_store ? 0 : -1;
+			if (p != PEER_broker && p != PEER_kexec && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CLOSED)
+				continue;
+			say_end(p, status);
+			if (p == PEER_broker || p == PEER_kexec)
+				give_up("cannot go on without", peer_name(p));
+		}
+}
+
+/* The broker has closed its channel: it is ending, and how is worth a line. */
+static _Noreturn void
+broker_gone(void)
+{
+	int status = 0;
+
+	(void)kill(pids[PEER_broker], SIGKILL);		/* it may have ended already */
+	if (waitpid(pids[PEER_broker], &status, 0) == pids[PEER_broker])
+		say_end(PEER_broker, status);
+	give_up("cannot go on without", peer_name(PEER_broker));
+}
+
+static void
+receive(void)
+{
+	enum admit_why why;
+	int rc = worker_recv(broker_fd, WAY_hub, &state, &frame, &why);
+
+	if (rc == 0)
+		broker_gone();
+	if (rc < 0)
+		give_up("the broker misbehaves", admit_text(why));
+	if (frame.id == MSG_broker_start)
+		on_broker_start((const struct msg_broker_start *)(const void *)frame.body);
+	else if (frame.id == MSG_broker_stop)
+		init_reboot(&prepared, "", ((const struct msg_broker_stop *)(const void *)frame.body)->wait_ms);
+	else
+		give_up("the broker misbehaves", msg_table[frame.id].name);
+}
+
+int
+main(void)
+{
+	struct pollfd set[2];
+	struct timespec limit = { 0 };
+	const char *step = "pid";
+	sigset_t mask;
+
+	if (getpid() != 1)
+		return EXIT_BUG;	/* never on a machine that is already up */
+	prepare(&prepared);
+	(void)sigemptyset(&mask);	/* cannot fail */
+	(void)sigaddset(&mask, SIGCHLD);
+	if (sigprocmask(SIG_BLOCK, &mask, NULL) != 0)
+		give_up("sigprocmask", strerror(errno));
+	set[0] = (struct pollfd){ .fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK), .events = POLLIN };
+	if (set[0].fd < 0)
+		give_up("signalfd", strerror(errno));
+	make_pair(lane);
+	if (shutdown(lane[1], SHUT_WR) != 0)	/* one way: kexec-worker cannot speak to crypto-worker behind the broker's back */
+		give_up("shutdown", strerror(errno));
+	if (confine(PEER_init, &step) != 0)
+		give_up("cannot confine itself", step);
+	admit_init(&state, PEER_init);
+	start_broker();
+	limit.tv_sec = (time_t)prepared.config.retry_wait_s + DEADLINE_EXTRA_S;
+	for (;;) {
+		set[1] = (struct pollfd){ .fd = broker_fd, .events = POLLIN };
+		int n = ppoll(set, 2, &limit, NULL);
+
+		if (n == 0)
+			give_up("no progress at all", "");
+		if (n < 0 && errno != EINTR)
+			give_up("ppoll", strerror(errno));
+		if (n > 0 && set[1].revents != 0)
+			receive();
+		if (n > 0 && set[0].revents != 0)
+			reap(set[0].fd);
+	}
+}

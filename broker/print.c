@@ -1,0 +1,106 @@
+/*
+ * What the operator sees.  Inside the wall; output only: nothing here or elsewhere reads the console.
+ * Texts come from events.def and from this program; of workers it takes numbers and identifiers in hexadecimal, never text.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "broker.h"
+
+enum { CHECKPOINTS = 8, LINE = 240 };
+
+/* A serial line with flow control held, or no console at all, must not stop a boot: the descriptor does not block, errors are dropped. */
+static void
+put(const char *line, size_t len)
+{
+	(void)!write(FD_CONSOLE, line, len);
+}
+
+static void
+print(const char *mark, const char *format, va_list args)
+{
+	char line[LINE];
+	struct timespec t = { 0 };
+	int n, m;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);	/* zero is printed if it fails */
+	n = snprintf(line, sizeof line, "sallyport %3lld.%03ld %s", (long long)t.tv_sec, t.tv_nsec / 1000000, mark);
+	m = vsnprintf(line + n, sizeof line - (size_t)n - 2, format, args);
+	n += m < 0 ? 0 : m;
+	if ((size_t)n > sizeof line - 3)
+		n = (int)sizeof line - 3;
+	line[n++] = '\r';
+	line[n++] = '\n';
+	put(line, (size_t)n);
+}
+
+void
+print_checkpoint(unsigned number, const char *format, ...)
+{
+	char mark[16];
+	va_list args;
+
+	(void)snprintf(mark, sizeof mark, "[%u/%d] ", number, CHECKPOINTS);
+	va_start(args, format);
+	print(mark, format, args);
+	va_end(args);
+}
+
+void
+print_line(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	print("      ", format, args);
+	va_end(args);
+}
+
+void
+print_event(uint32_t code, const char *about, uint32_t detail)
+{
+	const struct event_row *row = event_find(code);
+
+	if (row == NULL) {
+		print_line("%s: unknown event %u", about, code);
+		return;
+	}
+	if (detail != 0)
+		print_line("SP%u %s: %s (%s, 0x%x)", row->code, about, row->text, row->name, detail);
+	else
+		print_line("SP%u %s: %s (%s)", row->code, about, row->text, row->name);
+	print_line("      -> %s", row->todo);
+}
+
+const char *
+short_id(const uint8_t *id, unsigned bytes, char out[33])
+{
+	static const char digits[] = "0123456789abcdef";
+	unsigned i;
+
+	for (i = 0; i < bytes && i < 16; i++) {
+		out[2 * i] = digits[id[i] >> 4];
+		out[2 * i + 1] = digits[id[i] & 15];
+	}
+	out[2 * i] = '\0';
+	return out;
+}
+
+void
+print_candidate(const struct candidate *c)
+{
+	char about[80], id[33];
+
+	if (c->line != 0)
+		(void)snprintf(about, sizeof about, "slot %u generation %s line %u", c->slot, short_id(c->id, 6, id), c->line);
+	else if (c->version != 0)
+		(void)snprintf(about, sizeof about, "slot %u generation %s v%llu", c->slot, short_id(c->id, 6, id),
+		    (unsigned long long)c->version);
+	else
+		(void)snprintf(about, sizeof about, "slot %u generation %s", c->slot, short_id(c->id, 6, id));
+	print_event(c->event, about, 0);
+	if (c->event == EV_doc_signature)
+		print_line("      %u of %u needed release keys have signed (%u listed)", c->keys_good, c->keys_need, c->keys_listed);
+}

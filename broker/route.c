@@ -1,0 +1,97 @@
+/*
+ * The broker's channels: receive, judge, forward.  The middle of the wall.
+ * Distrusts every worker.  It cannot read, map or write any descriptor that it forwards, and the hand-over never comes by it.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "broker.h"
+#include "exits.h"
+
+static struct frame frame;
+
+uint64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	if (clock_gettime(CLOCK_MONOTONIC, &t) != 0)
+		broker_exit(EXIT_KERNEL);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+void
+broker_init(struct broker *b)
+{
+	admit_init(&b->state, PEER_broker);
+	for (unsigned p = 0; p < PEER_COUNT; p++)
+		b->channel[p] = -1;
+	b->channel[PEER_init] = FD_INIT;
+}
+
+void
+broker_send(struct broker *b, uint32_t id, const void *body)
+{
+	admit_note(&b->state, id);
+	/* The sockets do not block here: a worker that does not read is found by its silence, never waited for. */
+	if (b->channel[msg_table[id].to] >= 0)
+		(void)chan_send(b->channel[msg_table[id].to], id, body, NULL);
+}
+
+/* Order of work on receipt, for all messages: exact size -> admit() -> check_NAME() -> note -> forward or on_NAME(). */
+static void
+receive(struct broker *b, enum peer from)
+{
+	enum admit_why why;
+	const struct msg_row *row;
+	int rc = chan_recv(b->channel[from], &frame);
+
+	if (rc == -EAGAIN)
+		return;
+	if (rc <= 0) {
+		step_lost(b, from, rc == 0 ? "closed its channel" : "sent a malformed frame");
+		return;
+	}
+	why = admit(&b->state, from, WAY_hub, frame.id, frame.body_bytes, frame.nfds);
+	if (why != ADMIT_ok) {
+		frame_close(&frame);
+		step_lost(b, from, admit_text(why));
+		return;
+	}
+	if (msg_check(frame.id, frame.body) != 0) {
+		frame_close(&frame);
+		step_lost(b, from, "sent a field out of range");
+		return;
+	}
+	admit_note(&b->state, frame.id);
+	row = &msg_table[frame.id];
+	if (row->to == PEER_broker)
+		step_message(b, &frame);
+	else if (b->channel[row->to] >= 0)
+		(void)chan_send(b->channel[row->to], frame.id, frame.body, frame.fds);
+	frame_close(&frame);
+}
+
+void
+broker_run_once(struct broker *b)
+{
+	struct pollfd set[PEER_COUNT];
+	uint64_t now = now_ms(), wait = b->deadline_ms > now ? b->deadline_ms - now : 0;
+	struct timespec timeout = { .tv_sec = (time_t)(wait / 1000), .tv_nsec = (long)(wait % 1000) * 1000000 };
+	int n;
+
+	for (unsigned p = 0; p < PEER_COUNT; p++)
+		set[p] = (struct pollfd){ .fd = b->channel[p], .events = POLLIN };
+	n = ppoll(set, PEER_COUNT, &timeout, NULL);
+	if (n < 0 && errno != EINTR)
+		broker_exit(EXIT_KERNEL);
+	if (n == 0) {
+		step_timeout(b);
+		return;
+	}
+	for (unsigned p = 0; n > 0 && p < PEER_COUNT; p++)
+		if (set[p].revents != 0 && b->channel[p] == set[p].fd && set[p].fd >= 0)
+			receive(b, (enum peer)p);
+}

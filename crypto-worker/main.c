@@ -1,0 +1,187 @@
+/*
+ * crypto-worker: TPM, signatures, keys.  The innermost side of the wall: the only program that ever sees a secret.
+ * Distrusts the cache, the store-worker, the TPM's answers, and the broker too: it may stop a boot, nothing else.
+ */
+#include <sodium.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "confine.h"
+#include "crypto.h"
+#include "exits.h"
+
+static struct crypto crypto;
+static struct frame frame;
+
+/* Milliseconds since the kernel's start. */
+uint64_t
+clock_ms(void)
+{
+	struct timespec t;
+
+	if (clock_gettime(CLOCK_MONOTONIC, &t) != 0)
+		return 0;	/* only told to people */
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+void
+wipe_secrets(struct crypto *c)
+{
+	if (c->secrets != NULL)
+		sodium_free(c->secrets);	/* wipes */
+	c->secrets = NULL;
+}
+
+_Noreturn void
+crypto_exit(struct crypto *c, int status)
+{
+	if (c->handover != NULL)
+		sodium_memzero(c->handover + c->tail_at, TAIL_BYTES);
+	wipe_secrets(c);
+	if (c->tpm != NULL)
+		tpm_finish(c->tpm);
+	_exit(status);
+}
+
+void
+crypto_send(struct crypto *c, uint32_t id, const void *body)
+{
+	if (worker_send(FD_CHANNEL, &c->state, id, body, NULL) != 0)
+		crypto_exit(c, EXIT_PEER);
+}
+
+_Noreturn void
+crypto_fail(struct crypto *c, enum event event, uint32_t detail)
+{
+	struct msg_crypto_failed body = { .event = event, .detail = detail };
+
+	wipe_secrets(c);
+	crypto_send(c, MSG_crypto_failed, &body);
+	crypto_exit(c, EXIT_CLOSED);
+}
+
+static void
+read_config(struct crypto *c)
+{
+	static char text[DOC_MAX + 1];
+	struct doc_error error;
+	ssize_t n = pread(FD_CONFIG, text, sizeof text, 0);
+
+	/* init has read this very file before; the image vouches for it */
+	if (n < 0 || doc_parse(DOC_config, text, (size_t)n, &c->config, sizeof c->config, &error) != 0)
+		crypto_fail(c, EV_config_invalid, 0);
+	if (c->config.threshold > c->config.release_key.count)
+		crypto_fail(c, EV_config_invalid, 0);
+}
+
+static void
+on_store_offer(struct crypto *c, const struct msg_store_offer *body)
+{
+	survey_offer(c, body);
+}
+
+static void
+on_store_offered(struct crypto *c, const struct msg_store_offered *body)
+{
+	survey_offered(c, body);
+}
+
+static void
+on_store_filled(struct crypto *c, const struct msg_store_filled *body)
+{
+	/* An answer to what was asked of a store-worker that is gone says nothing. */
+	if (c->want_fd < 0 || body->slot != c->want.slot || body->part != c->want.part)
+		return;
+	if (c->state.phase == PHASE(SURVEY))
+		survey_filled(c, body);
+	else
+		supply_filled(c, body);
+}
+
+static void
+on_broker_lost(struct crypto *c, const struct msg_broker_lost *body)
+{
+	admit_forget(&c->state, PEER_store);
+	if (c->state.phase == PHASE(SURVEY))
+		survey_lost(c, body->final != 0);
+	else
+		supply_lost(c, body->final != 0);
+}
+
+static void
+on_broker_next(struct crypto *c, const struct msg_broker_next *body)
+{
+	(void)body;	/* it says nothing */
+	supply_next(c);
+}
+
+static void
+on_broker_load(struct crypto *c, const struct msg_broker_load *body)
+{
+	(void)body;	/* it says nothing */
+	load_generation(c);
+}
+
+static void
+on_kexec_loaded(struct crypto *c, const struct msg_kexec_loaded *body)
+{
+	load_loaded(c, body);
+}
+
+static void
+dispatch(struct crypto *c)
+{
+	const void *body = frame.body;
+
+	switch ((enum msg_id)frame.id) {
+#define ON(name) case MSG_##name: on_##name(c, body); return;
+	ON(store_offer)
+	ON(store_offered)
+	ON(store_filled)
+	ON(broker_lost)
+	ON(broker_next)
+	ON(broker_load)
+	ON(kexec_loaded)
+#undef ON
+	case MSG_crypto_closed: case MSG_crypto_failed: case MSG_crypto_want: case MSG_crypto_refused: case MSG_crypto_node:
+	case MSG_crypto_surveyed: case MSG_crypto_chosen: case MSG_crypto_none: case MSG_crypto_supplied: case MSG_crypto_rejected:
+	case MSG_crypto_verified: case MSG_crypto_handover: case MSG_crypto_wiped: case MSG_crypto_unloaded: case MSG_broker_start:
+	case MSG_broker_survey: case MSG_broker_record: case MSG_broker_go: case MSG_broker_reboot: case MSG_broker_stop:
+	case MSG_init_started: case MSG_store_progress: case MSG_store_recorded: case MSG_none: case MSG_LAST_PLUS_1:
+		break;
+	}
+	crypto_exit(c, EXIT_BUG);	/* not ours to receive: admit() lets none of them through */
+}
+
+int
+main(void)
+{
+	struct crypto *c = &crypto;
+	struct sysinfo info;
+	const char *step;
+	uint64_t start = clock_ms();
+
+	if (confine(PEER_crypto, &step) != 0)
+		_exit(EXIT_CONFINE);
+	admit_init(&c->state, PEER_crypto);
+	c->ms_start = start;
+	c->want_fd = c->manifest_fd = c->kernel_fd = c->initramfs_fd = c->handover_fd = -1;
+	if (sodium_init() < 0 || (c->secrets = sodium_malloc(sizeof *c->secrets)) == NULL)
+		_exit(EXIT_KERNEL);
+	sodium_memzero(c->secrets, sizeof *c->secrets);
+	if (sysinfo(&info) == 0)
+		c->memory_bytes = (uint64_t)info.totalram * info.mem_unit;
+	read_config(c);
+	close_latch(c);
+	for (;;) {
+		enum admit_why why;
+		int rc = worker_recv(FD_CHANNEL, WAY_hub, &c->state, &frame, &why);
+
+		if (rc <= 0)
+			crypto_exit(c, rc == 0 ? EXIT_CLOSED : EXIT_PEER);
+		dispatch(c);
+		frame_close(&frame);
+	}
+}

@@ -1,0 +1,33 @@
+#ifndef IPC_DOC_SCHEMA_H
+#define IPC_DOC_SCHEMA_H
+/*
+ * The table behind doc_parse() and doc_write(): doc.def as rows.  For ipc/doc_*.c alone; everyone else uses doc.h.
+ */
+#include "doc.h"
+
+enum doc_type { DOC_num, DOC_hexa, DOC_string, DOC_oneof, DOC_pubkeys };
+
+struct doc_line {
+	const char *key;
+	const char *const *words;	/* DOC_oneof */
+	uint64_t least, most;		/* value, bytes of text, index of a word, lines; DOC_hexa: both the number of bytes */
+	uint16_t offset;		/* of the field in struct doc_KIND */
+	uint8_t type;			/* enum doc_type */
+};
+
+struct doc_schema {
+	const char *first;		/* the first line, without its LF */
+	const struct doc_line *lines;
+	unsigned count;
+	size_t bytes;			/* sizeof(struct doc_KIND) */
+};
+
+/* NULL: no such kind. */
+const struct doc_schema *doc_schema(enum doc_kind kind);
+
+/* May these bytes be the value of a text line?  1 or 0. */
+int doc_text_ok(const struct doc_line *line, const char *text, size_t len_bytes);
+
+/* Is this key among the listed ones, by its bytes or its number?  1 or 0. */
+int doc_key_listed(const struct doc_keys *keys, const struct minisig_pubkey *key, uint32_t count);
+#endif
