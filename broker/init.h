@@ -17,7 +17,7 @@ struct prepared {
 	int null_fd;		/* /dev/null */
 	int cache_fd;		/* the cache's block device, read and write */
 	int tpm_fd;		/* the TPM's character device */
-	int header_fd;		/* sealed copy of the cache's first sector, unread: crypto-worker needs the node id before anything else runs */
+	int header_fd;		/* sealed copies of the cache's header, unread: crypto-worker needs the node id before anything else runs */
 	unsigned modules;
 };
 

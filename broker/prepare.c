@@ -184,18 +184,20 @@ read_config(struct prepared *p)
 	}
 }
 
-/* A sealed copy of the cache's first sector; empty when there is none. */
+/* A sealed copy of the cache's header and of its second copy, not looked at; shorter when there is none. */
 static int
 copy_header(int cache_fd)
 {
+	static const off_t at[] = { 0, CACHE_HEADER_AGAIN };
 	uint8_t sector[CACHE_SECTOR];
 	int fd = memfd_create("header", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 	if (fd < 0)
 		return -errno;
-	if (cache_fd >= 0 && pread(cache_fd, sector, sizeof sector, 0) == (ssize_t)sizeof sector &&
-	    pwrite(fd, sector, sizeof sector, 0) != (ssize_t)sizeof sector)
-		goto fail;
+	for (size_t i = 0; cache_fd >= 0 && i < sizeof at / sizeof at[0]; i++)
+		if (pread(cache_fd, sector, sizeof sector, at[i]) == (ssize_t)sizeof sector &&
+		    pwrite(fd, sector, sizeof sector, (off_t)(i * sizeof sector)) != (ssize_t)sizeof sector)
+			goto fail;
 	if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0)
 		return fd;
 fail:

@@ -11,7 +11,7 @@
 
 enum header { HEADER_invalid, HEADER_blank, HEADER_node };
 
-/* The cache's first sector: does it know a node? */
+/* The cache's header, or its second copy if that one is torn: does it know a node? */
 static enum header
 read_header(uint8_t node[TPM_NODE_BYTES])
 {
@@ -19,10 +19,12 @@ read_header(uint8_t node[TPM_NODE_BYTES])
 	uint8_t sector[CACHE_SECTOR];
 	struct cache_header header;
 
-	if (pread(FD_HEADER, sector, sizeof sector, 0) != (ssize_t)sizeof sector || cache_decode_header(sector, &header) != 0)
-		return HEADER_invalid;
-	memcpy(node, header.node, TPM_NODE_BYTES);
-	return memcmp(node, none, sizeof none) == 0 ? HEADER_blank : HEADER_node;
+	for (off_t at = 0; at <= CACHE_SECTOR; at += CACHE_SECTOR)
+		if (pread(FD_HEADER, sector, sizeof sector, at) == (ssize_t)sizeof sector && cache_decode_header(sector, &header) == 0) {
+			memcpy(node, header.node, TPM_NODE_BYTES);
+			return memcmp(node, none, sizeof none) == 0 ? HEADER_blank : HEADER_node;
+		}
+	return HEADER_invalid;
 }
 
 /* Makes node id and node secret here, and has the TPM keep them.  Only on a TPM without our index and a cache that knows no node. */
@@ -92,7 +94,7 @@ close_latch(struct crypto *c)
 	/* Unconditional: also when nothing was read, and on every error (ATTACKS: a latch that depended on the attacker's data). */
 	latch = tpm_close(c->tpm, !has_index);
 	if (event != EV_none)
-		crypto_fail(c, event, detail);
+		crypto_fail(c, event, event / 100 == 2 ? detail : 0);	/* a response code says something of 2xx events alone */
 	if (latch != EV_none)
 		crypto_fail(c, latch, tpm_detail(c->tpm));
 	body.flags = c->enrolled_now ? CLOSED_enrolled_now : 0;

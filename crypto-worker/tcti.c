@@ -47,8 +47,8 @@ put_command(const struct tcti *t, const uint8_t *command, size_t len_bytes)
 	ssize_t n;
 
 	/* Something to read before anything was asked: an answer that was made up beforehand. */
-	if (poll(&p, 1, 0) > 0 && (p.revents & POLLIN) != 0)
-		return -EBADMSG;
+	if (poll(&p, 1, 0) > 0 && (p.revents & (POLLIN | POLLHUP | POLLERR | POLLNVAL)) != 0)
+		return p.revents == POLLIN ? -EBADMSG : -EPIPE;
 	for (;;) {
 		n = write(t->fd, command, len_bytes);
 		if (n >= 0)
@@ -65,7 +65,7 @@ static int
 get_answer(struct tcti *t)
 {
 	int64_t until_ms = now_ms() + t->timeout_ms;
-	size_t have = 0;
+	size_t have = 0, size;
 	ssize_t n;
 	int err;
 
@@ -80,11 +80,11 @@ get_answer(struct tcti *t)
 		if (n == 0)
 			return have == 0 ? -EPIPE : -EBADMSG;
 		have += (size_t)n;
-		if (have < WIRE_HEAD_BYTES)
+		if (have < 6)
 			continue;
-		if (wire_get32(t->answer + 2) > sizeof t->answer || wire_get32(t->answer + 2) < have)
+		if ((size = wire_get32(t->answer + 2)) > sizeof t->answer || size < WIRE_HEAD_BYTES || size < have)
 			return -EBADMSG;
-		if (wire_get32(t->answer + 2) == have)
+		if (size == have)
 			break;
 	}
 	if ((err = wire_answer(&t->sent, t->answer, have)) == 0)

@@ -14,7 +14,8 @@ packages='
 	dpkg-dev ca-certificates debian-archive-keyring
 	xz-utils zstd lz4 cpio kmod e2fsprogs mtools busybox-static
 	minisign
-	libcmocka-dev libjson-c-dev libsodium-dev libcap-dev
+	libcmocka-dev libjson-c-dev libblkid-dev libcap-dev
+	zlib1g-dev liblzma-dev libzstd-dev liblz4-dev
 	cryptsetup-bin libcryptsetup-dev
 	qemu-system-x86 seabios swtpm swtpm-tools tpm2-tools
 '

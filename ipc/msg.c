@@ -99,6 +99,14 @@ admit_init(struct admit_state *state, enum peer self)
 	state->phase = self == PEER_broker || self == PEER_crypto ? PHASE(CLOSE) : PHASE_any;
 }
 
+/* Only who saw a question can tell whether it is open: the broker, who asked, and who was asked. */
+static int
+saw(const struct admit_state *state, uint32_t question)
+{
+	return question != MSG_none && (state->self == PEER_broker || msg_table[question].from == state->self ||
+	    msg_table[question].to == state->self);
+}
+
 enum admit_why
 admit(const struct admit_state *state, enum peer from, enum way way, uint32_t id, size_t body_bytes, unsigned fds)
 {
@@ -120,7 +128,7 @@ admit(const struct admit_state *state, enum peer from, enum way way, uint32_t id
 		return ADMIT_phase;
 	if (state->count[id] >= row->max)
 		return ADMIT_often;
-	if (row->answers != MSG_none && state->open[row->answers] == 0)
+	if (saw(state, row->answers) && state->open[row->answers] == 0)
 		return ADMIT_unasked;
 	if (row->next == PHASE(SUPPLY) && state->attempts > SLOTS_MAX)
 		return ADMIT_attempts;

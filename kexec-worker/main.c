@@ -41,12 +41,15 @@ leave(unsigned cmd)
 	_exit(EXIT_KERNEL);
 }
 
-static void
+/* 1: handled; 0: nobody will send on this lane any more. */
+static int
 receive(int fd, enum way way)
 {
 	enum admit_why why;
 	int rc = worker_recv(fd, way, &state, &frame, &why);
 
+	if (rc == 0 && way == WAY_lane)
+		return 0;	/* crypto-worker has done its work and is gone */
 	if (rc <= 0)
 		_exit(rc == 0 ? EXIT_CLOSED : EXIT_PEER);
 	if (frame.id == MSG_crypto_handover)
@@ -57,6 +60,7 @@ receive(int fd, enum way way)
 		leave(LINUX_REBOOT_CMD_RESTART);
 	else
 		_exit(EXIT_PEER);
+	return 1;
 }
 
 int
@@ -71,11 +75,9 @@ main(void)
 	for (;;) {
 		if (ppoll(set, 2, NULL, NULL) < 0)
 			_exit(EXIT_KERNEL);
-		if ((set[1].revents & POLLIN) != 0)
-			receive(LANE, WAY_lane);
-		else if (set[1].revents != 0)
-			set[1].fd = -1;		/* crypto-worker has done its work and is gone */
+		if (set[1].revents != 0 && receive(LANE, WAY_lane) == 0)
+			set[1].fd = -1;
 		if (set[0].revents != 0)
-			receive(CHANNEL, WAY_hub);
+			(void)receive(CHANNEL, WAY_hub);	/* it is 1 or the end */
 	}
 }
