@@ -143,12 +143,13 @@ admit_note(struct admit_state *state, uint32_t id)
 	if (id == MSG_none || id >= MSG_COUNT)
 		return;
 	row = &msg_table[id];
+	if (state->count[id] < UINT8_MAX)
+		state->count[id]++;
+	/* A new attempt: everything is counted anew, this message too; attempts has its own bound. */
 	if (row->next == PHASE(SUPPLY)) {
 		memset(state->count, 0, sizeof state->count);
 		state->attempts++;
 	}
-	if (state->count[id] < UINT8_MAX)
-		state->count[id]++;
 	if (state->open[id] < UINT8_MAX)
 		state->open[id]++;
 	if (row->answers != MSG_none && state->open[row->answers] > 0)
