@@ -27,22 +27,26 @@ struct tpm_secret {
 
 struct tpm;	/* one per process; static storage inside */
 
-/* Takes the descriptor over. EV_none, EV_tpm_absent, EV_tpm_answer, EV_tpm_error, EV_tpm_locked_out, EV_tpm_bank, EV_tpm_pcr_unused. */
+/*
+ * Takes the descriptor over.  EV_none, EV_tpm_absent, EV_tpm_answer, EV_tpm_error, EV_tpm_locked_out, EV_tpm_bank, EV_tpm_pcr_unused,
+ * EV_tpm_session.  On failure the latch is closed as far as the TPM lets us, and the descriptor too.
+ */
 enum event tpm_open(int fd, struct tpm **out);
 
-/* The last TPM response code behind an event, for the log; 0 if there was none. */
+/* The last TPM response code behind an event, for the log; 0 if there was none.  NULL: of the tpm_open() that failed. */
 uint32_t tpm_detail(const struct tpm *tpm);
 uint32_t tpm_banks(const struct tpm *tpm);	/* active PCR banks */
 
 /*
  * What NV says: EV_none: our index, written, with exactly the Name that this preboot computes for it under the present PCRs 4 and 7
- * and PCR 8 = 0.  EV_tpm_not_enrolled: no such index.  EV_tpm_unfinished: defined, unwritten.  EV_tpm_index_name: not ours.
+ * and PCR 8 = 0.  EV_tpm_not_enrolled: no such index.  EV_tpm_unfinished: defined, unwritten or not write-locked.  EV_tpm_policy: ours
+ * but for PCR 4 or 7.  EV_tpm_pcr8_used: ours, and somebody closed it before us.  EV_tpm_index_name: not ours.
  */
 enum event tpm_index_state(struct tpm *tpm);
 
 /*
  * Enrolment: defines the index and writes it by an encrypting session, then write-locks it for good.  Only when tpm_index_state() said
- * EV_tpm_not_enrolled.  Refuses (EV_tpm_pcr8_used) when PCR 8 is not zero.
+ * EV_tpm_not_enrolled: else that event, or EV_tpm_error when enrolled.  Refuses (EV_tpm_pcr8_used) when PCR 8 is not zero.
  */
 enum event tpm_enrol(struct tpm *tpm, const struct tpm_secret *secret);
 
@@ -52,11 +56,15 @@ enum event tpm_read(struct tpm *tpm, struct tpm_secret *secret);
 /*
  * Closes the latch, whether or not anything was read: NV_ReadLock; a read must now fail with exactly TPM_RC_NV_LOCKED (when there is an
  * index of ours); extend PCR 8 in every active bank with the digest of "sallyport closed 1"; read back and compare in every bank.
- * without_index: there is none, extend only.  EV_none or EV_tpm_latch.
+ * without_index: there is none of ours, extend only.  After that the policy must open nothing any more.  EV_none or EV_tpm_latch; in
+ * either case PCR 8 is extended if the TPM takes commands at all.
  */
 enum event tpm_close(struct tpm *tpm, int without_index);
 
-/* Extends PCR 8 in every bank with the digest (by the bank's algorithm) of data, reads back and compares. EV_none or EV_load_measure. */
+/*
+ * Extends PCR 8 in every bank with the digest (by the bank's algorithm) of data, reads back and compares.  Only after tpm_close().
+ * EV_none or EV_load_measure.
+ */
 enum event tpm_measure(struct tpm *tpm, const void *data, size_t len_bytes);
 
 /* SHA-256 bank's value of a PCR; EV_tpm_bank when there is no such bank. */

@@ -108,8 +108,9 @@ prove(struct tpm *tpm, ESYS_TR session, TSS2_RC *rc)
 }
 
 /*
- * Bounded tries: the library drops leading zero bytes of the shared point where TPMs do not, so one salt in about 200 gives the two
- * sides different keys.  Then the TPM refuses the first command of the session, and a session with another salt is begun.
+ * Bounded tries: TPMs and libraries are known that drop leading zero bytes of the shared point, where the standard keeps them; with
+ * such a pair one salt in 200 gives the two sides different keys.  Then the TPM refuses the session's first command, and another
+ * salt is tried: not another kind of session.
  */
 enum event
 tpm_session_open(struct tpm *tpm, TPM2_SE type, ESYS_TR *out)

@@ -24,12 +24,13 @@ struct verified {
 	uint32_t keys_good;			/* distinct listed keys with a valid signature */
 	uint8_t key_is_good[DOC_KEYS_MAX];	/* by index into release_keys */
 	struct doc_manifest manifest;		/* valid only with EV_none, and with events after the signatures */
-	struct doc_error error;			/* EV_doc_syntax: where and why */
+	struct doc_error error;			/* EV_doc_syntax, EV_image_size: where and why; EV_doc_minisig: the line */
 };
 
 /*
  * EV_none, or why not, checked in this order: EV_doc_minisig, EV_doc_signature (keys_good says how many; the manifest is not parsed),
- * EV_doc_syntax, EV_doc_floor, EV_doc_time, EV_image_size, EV_image_memory, EV_cmdline_forbidden.
+ * EV_doc_syntax or, for a size that the schema refuses, EV_image_size (both with *error), EV_doc_floor, EV_doc_time, EV_image_memory
+ * (the unpacked files must fit into half of what packed initramfs and 32 MiB leave), EV_cmdline_forbidden.  *out is written always.
  */
 enum event verify_manifest(const struct verify_rules *rules, const void *manifest, size_t manifest_bytes, const void *minisig,
     size_t minisig_bytes, struct verified *out);

@@ -46,7 +46,8 @@ measure(struct header *h, struct why *why)
 	else if (ioctl(h->device_fd, BLKPBSZGET, &physical) == 0 && physical == 4096 && h->device_bytes % 4096 == 0)
 		h->sector_bytes = 4096;
 	if (h->device_bytes < DEVICE_LEAST)
-		return why_set(why, PERSIST_device, "%s has %" PRIu64 " bytes; at least %d are needed", h->device, h->device_bytes, DEVICE_LEAST);
+		return why_set(
+		    why, PERSIST_device, "%s has %" PRIu64 " bytes; at least %d are needed", h->device, h->device_bytes, DEVICE_LEAST);
 	return PERSIST_ok;
 }
 
@@ -64,7 +65,8 @@ copy(struct header *h, struct why *why)
 		ssize_t n = pread(h->device_fd, buf, STEP, at);
 
 		if (n != STEP)		/* the device is larger, so a short read is a fault */
-			r = why_set(why, PERSIST_device, "%s cannot be read at %lld: %s", h->device, (long long)at, n < 0 ? strerror(errno) : "short read");
+			r = why_set(why, PERSIST_device, "%s cannot be read at %lld: %s", h->device, (long long)at,
+			    n < 0 ? strerror(errno) : "short read");
 		else if (pwrite(h->copy_fd, buf, STEP, at) != STEP)
 			r = why_set(why, PERSIST_internal, "no memory for a copy of the header: %s", strerror(errno));
 		else {
@@ -129,7 +131,8 @@ header_blank(const struct header *h, struct why *why)
 		return why_set(why, PERSIST_device, "%s cannot be probed for signatures", h->device);
 	}
 	r = blkid_do_safeprobe(probe);	/* 1 nothing, 0 found, -2 several, -1 error */
-	if (r == 0 && (blkid_probe_lookup_value(probe, "TYPE", &found, NULL) == 0 || blkid_probe_lookup_value(probe, "PTTYPE", &found, NULL) == 0))
+	if (r == 0 &&
+	    (blkid_probe_lookup_value(probe, "TYPE", &found, NULL) == 0 || blkid_probe_lookup_value(probe, "PTTYPE", &found, NULL) == 0))
 		type = found;
 	if (r == 1)
 		r = PERSIST_ok;
@@ -141,14 +144,28 @@ header_blank(const struct header *h, struct why *why)
 	return (enum persist)r;
 }
 
+static char last_error[160];
+
+const char *
+library_error(void)
+{
+	return last_error;
+}
+
 /* libcryptsetup's and libdevmapper's errors end here instead of on the console. */
 static void
 keep_error(int level, const char *msg, void *usrptr)
 {
-	struct why *why = usrptr;
-
+	(void)usrptr;
 	if (level == CRYPT_LOG_ERROR)
-		(void)snprintf(why->library, sizeof why->library, "%.*s", (int)strcspn(msg, "\n"), msg);	/* cut is fine */
+		(void)snprintf(last_error, sizeof last_error, "%.*s", (int)strcspn(msg, "\n"), msg);	/* cut is fine */
+}
+
+void
+library_log(void)
+{
+	last_error[0] = '\0';
+	crypt_set_log_callback(NULL, keep_error, NULL);
 }
 
 static enum persist
@@ -157,17 +174,16 @@ load(const struct header *h, const char *metadata, const char *data, struct cryp
 	struct crypt_device *cd = NULL;
 	int r;
 
-	why->library[0] = '\0';
-	crypt_set_log_callback(NULL, keep_error, why);
+	library_log();
 	/* Token types are disk-controlled names of plugins that libcryptsetup would dlopen() to validate them. */
 	crypt_token_external_disable();
 	r = crypt_init_data_device(&cd, metadata, data);
 	if (r < 0)
-		return why_set(why, PERSIST_internal, "libcryptsetup cannot start on %s: %s %s", h->device, strerror(-r), why->library);
+		return why_set(why, PERSIST_internal, "libcryptsetup cannot start on %s: %s %s", h->device, strerror(-r), last_error);
 	r = crypt_load(cd, CRYPT_LUKS2, NULL);
 	if (r < 0) {
 		crypt_free(cd);
-		return why_set(why, PERSIST_not_luks, "%s has no valid LUKS2 header: %s %s", h->device, strerror(-r), why->library);
+		return why_set(why, PERSIST_not_luks, "%s has no valid LUKS2 header: %s %s", h->device, strerror(-r), last_error);
 	}
 	*out = cd;
 	return PERSIST_ok;

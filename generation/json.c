@@ -67,20 +67,25 @@ json_u64(struct json_object *object, const char *key, uint64_t *out)
 	return 0;
 }
 
+int
+json_listed(const char *words, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *p = words; p != NULL; p = strchr(p, ' ')) {
+		p += *p == ' ';
+		if (n > 0 && strncmp(p, word, n) == 0 && (p[n] == ' ' || p[n] == '\0'))
+			return 1;
+	}
+	return 0;
+}
+
 const char *
 json_stranger(struct json_object *object, const char *words)
 {
 	json_object_object_foreach(object, key, value) {
-		size_t n = strlen(key);
-		const char *p = words;
-
 		(void)value;		/* the macro declares it */
-		while (p != NULL && !(strncmp(p, key, n) == 0 && (p[n] == ' ' || p[n] == '\0'))) {
-			p = strchr(p, ' ');
-			if (p != NULL)
-				p++;
-		}
-		if (p == NULL || n == 0)
+		if (!json_listed(words, key))
 			return key;
 	}
 	return NULL;

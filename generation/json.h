@@ -20,7 +20,9 @@ int json_is(struct json_object *object, const char *key, const char *value);
 int64_t json_int(struct json_object *object, const char *key, int64_t least, int64_t most);
 /* Member that is a string of decimal digits, as LUKS2 writes 64-bit numbers.  0 or -EBADMSG. */
 int json_u64(struct json_object *object, const char *key, uint64_t *out);
-/* A key of the object that is not in the list (blank-separated words), or NULL: what is unknown is refused, not ignored. */
+/* 1: word is one of the words, which single blanks part. */
+int json_listed(const char *words, const char *word);
+/* A key of the object that is not one of the words, or NULL: what is unknown is refused, not ignored. */
 const char *json_stranger(struct json_object *object, const char *words);
 /* Text for messages: the member as it stands, or "nothing". */
 const char *json_shown(struct json_object *object, const char *key);

@@ -45,7 +45,6 @@ enum persist { PERSIST_EXITS(X) };
 /* Why it failed, for a person: what was found where, and what is allowed.  Printable ASCII. */
 struct why {
 	char text[512];
-	char library[160];	/* libcryptsetup's last error line */
 };
 
 /* Sets the text, returns code: return why_set(why, PERSIST_device, ...).  Bytes that are not printable become '?'. */
@@ -74,7 +73,7 @@ void secrets_free(struct secrets *secrets);	/* wipes; NULL is fine */
 
 /*
  * Reads both key files, then overwrites and unlinks them, whatever else happens: when this returns, no file holds a key.
- * PERSIST_key_missing, PERSIST_key_file.
+ * secrets NULL: destroys only.  PERSIST_key_missing, PERSIST_key_file.
  */
 enum persist keys_take(const char *key_path, const char *prev_path, struct secrets *secrets, struct why *why);
 
@@ -91,7 +90,10 @@ enum persist header_copy(const char *device, struct header *out, struct why *why
 void header_close(struct header *header);
 /* Blank: the first HEADER_BYTES are zero and libblkid knows no signature anywhere.  PERSIST_ok, _device, _not_blank with why. */
 enum persist header_blank(const struct header *header, struct why *why);
-/* A context over the copy, or freshly over the device.  why must outlive it: it gets libcryptsetup's errors.  PERSIST_luks1, _not_luks. */
+/* libcryptsetup's last error line since the last library_log(), or "".  Loading calls it. */
+const char *library_error(void);
+void library_log(void);
+/* A context over the copy, or freshly over the device.  PERSIST_luks1, _not_luks, _internal. */
 enum persist header_load_copy(const struct header *header, struct crypt_device **out, struct why *why);
 enum persist header_load_device(const struct header *header, struct crypt_device **out, struct why *why);
 /* A path by which libcryptsetup opens a descriptor of ours.  Needs /proc. */

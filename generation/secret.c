@@ -63,14 +63,16 @@ read_key(int fd, const struct stat *st, const char *path, uint8_t key[KEY_BYTES]
 	if (!S_ISREG(st->st_mode))
 		return why_set(why, PERSIST_key_file, "%s is no regular file", path);
 	if (st->st_uid != 0 || (st->st_mode & 07777) != 0400 || st->st_nlink != 1 || st->st_size != KEY_BYTES)
-		return why_set(why, PERSIST_key_file, "%s has mode %04o, uid %u, %lu links, %lld bytes; allowed is 0400, uid 0, 1 link, %d bytes",
-		    path, (unsigned)(st->st_mode & 07777), (unsigned)st->st_uid, (unsigned long)st->st_nlink, (long long)st->st_size, KEY_BYTES);
+		return why_set(why, PERSIST_key_file,
+		    "%s has mode %04o, uid %u, %lu links, %lld bytes; allowed is 0400, uid 0, 1 link, %d bytes", path,
+		    (unsigned)(st->st_mode & 07777), (unsigned)st->st_uid, (unsigned long)st->st_nlink, (long long)st->st_size,
+		    KEY_BYTES);
 	if (pread(fd, key, KEY_BYTES, 0) != KEY_BYTES || pread(fd, &more, 1, KEY_BYTES) != 0)
 		return why_set(why, PERSIST_key_file, "%s cannot be read: %s", path, strerror(errno));
 	return PERSIST_ok;
 }
 
-/* One file: read it if it is what it should be, destroy it in any case. */
+/* One file: read it if it is what it should be and there is memory for it, destroy it in any case. */
 static enum persist
 take(const char *path, uint8_t key[KEY_BYTES], struct why *why)
 {
@@ -82,11 +84,12 @@ take(const char *path, uint8_t key[KEY_BYTES], struct why *why)
 	if (fd < 0 && error == ENOENT)
 		return why_set(why, PERSIST_key_missing, "%s is missing: preboot handed over no key", path);
 	if (fd < 0)
-		r = why_set(why, PERSIST_key_file, "%s cannot be opened: %s", path, error == ELOOP ? "it is a symbolic link" : strerror(error));
+		r = why_set(
+		    why, PERSIST_key_file, "%s cannot be opened: %s", path, error == ELOOP ? "it is a symbolic link" : strerror(error));
 	else if (fstat(fd, &st) != 0)
 		r = why_set(why, PERSIST_key_file, "%s: fstat: %s", path, strerror(errno));
 	else {
-		r = read_key(fd, &st, path, key, why);
+		r = key != NULL ? read_key(fd, &st, path, key, why) : PERSIST_ok;
 		if (S_ISREG(st.st_mode) && (error = overwrite(fd, st.st_size)) != 0)
 			r = why_set(why, PERSIST_key_file, "%s cannot be overwritten: %s", path, strerror(-error));
 	}
@@ -94,7 +97,7 @@ take(const char *path, uint8_t key[KEY_BYTES], struct why *why)
 		r = why_set(why, PERSIST_key_file, "%s cannot be unlinked: %s", path, strerror(errno));
 	if (fd >= 0)
 		(void)close(fd);		/* fsync() has said what could be said */
-	if (r != PERSIST_ok)
+	if (r != PERSIST_ok && key != NULL)
 		explicit_bzero(key, KEY_BYTES);
 	return r;
 }
@@ -103,10 +106,13 @@ enum persist
 keys_take(const char *key_path, const char *prev_path, struct secrets *secrets, struct why *why)
 {
 	struct why prev_why = { .text = "" };
-	enum persist r = take(key_path, secrets->sec_key, why), prev = take(prev_path, secrets->sec_prev, &prev_why);
+	enum persist r = take(key_path, secrets != NULL ? secrets->sec_key : NULL, why);
+	enum persist prev = take(prev_path, secrets != NULL ? secrets->sec_prev : NULL, &prev_why);
 
-	secrets->have_key = r == PERSIST_ok;
-	secrets->have_prev = prev == PERSIST_ok;
+	if (secrets != NULL) {
+		secrets->have_key = r == PERSIST_ok;
+		secrets->have_prev = prev == PERSIST_ok;
+	}
 	if (r == PERSIST_ok && prev != PERSIST_ok && prev != PERSIST_key_missing)	/* most boots have no previous key */
 		r = why_set(why, prev, "%s", prev_why.text);
 	return r;

@@ -57,10 +57,9 @@ check_bytes(const char *text, size_t len_bytes, struct doc_error *error)
 	if (len_bytes > DOC_MAX)
 		return fail(error, 1, DOC_too_long, "", 0);
 	for (size_t i = 0; i < len_bytes; i++) {
-		if (text[i] == '\n') {
-			if (i + 1 < len_bytes)
-				line++;
-		} else if (text[i] < ' ' || text[i] > '~')
+		if (text[i] == '\n')
+			line++;
+		else if (text[i] < ' ' || text[i] > '~')
 			return fail(error, line, DOC_byte, "", 0);
 	}
 	if (len_bytes == 0 || text[len_bytes - 1] != '\n')

@@ -172,7 +172,8 @@ cmd_cache(int argc, char **argv)
 	static const struct {
 		const char *name;
 		int (*run)(int argc, char **argv);
-	} commands[] = { { "format", cache_format }, { "put", cache_put }, { "list", cmd_list }, { "drop", cmd_drop }, { "healthy", cmd_healthy } };
+	} commands[] = { { "format", cache_format }, { "put", cache_put }, { "list", cmd_list }, { "drop", cmd_drop },
+		{ "healthy", cmd_healthy } };
 
 	if (argc < 2)
 		return usage_error("wants format, put, list, drop or healthy");

@@ -41,8 +41,8 @@ check_empty(const struct cachedev *dev)
 	uint8_t piece[4096];
 
 	if (cache_read_header(dev->fd, &header) == 0)
-		return refuse("%s: there is a cache already, of %u slots; --force empties it, the node id in its header included", dev->path,
-		    header.slots);
+		return refuse("%s: there is a cache already, of %u slots; --force empties it, the node id in its header included",
+		    dev->path, header.slots);
 	for (uint64_t at = 0; at < CACHE_SLOTS_AT; at += sizeof piece) {
 		int rc = cache_read_at(dev->fd, piece, sizeof piece, at);
 
@@ -50,7 +50,8 @@ check_empty(const struct cachedev *dev)
 			return cachedev_error(dev, rc, "cannot be read");
 		for (size_t i = 0; i < sizeof piece; i++)
 			if (piece[i] != 0)
-				return refuse("%s: not empty: byte %" PRIu64 " is not zero; --force overwrites what is there", dev->path, at + i);
+				return refuse("%s: not empty: byte %" PRIu64 " is not zero; --force overwrites what is there", dev->path,
+				    at + i);
 	}
 	return 0;
 }
@@ -91,8 +92,8 @@ format(const char *path, const struct request *r)
 	dev.header.slots = (uint32_t)r->slots;
 	dev.header.slot_bytes = r->slot_mib << 20;
 	if (cache_slot_at(&dev.header, dev.header.slots) > dev.bytes)
-		rc = refuse("%s: has %" PRIu64 " bytes, %" PRIu64 " slots of %" PRIu64 " MiB want %" PRIu64, path, dev.bytes, r->slots, r->slot_mib,
-		    cache_slot_at(&dev.header, dev.header.slots));
+		rc = refuse("%s: has %" PRIu64 " bytes, %" PRIu64 " slots of %" PRIu64 " MiB want %" PRIu64, path, dev.bytes, r->slots,
+		    r->slot_mib, cache_slot_at(&dev.header, dev.header.slots));
 	if (rc == 0 && !r->force)
 		rc = check_empty(&dev);
 	if (rc == 0)

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@ enum { NO_SLOT = SLOTS_MAX };
 static int
 check_folder(const struct generation *gen, const char *config)
 {
+	const struct bytes *text = &gen->part[PART_manifest];
 	struct verify_rules rules;
 	struct doc_config doc;
 	struct doc_error error;
@@ -31,7 +33,7 @@ check_folder(const struct generation *gen, const char *config)
 		event = gen_verify(gen, &rules, &v, detail, sizeof detail);
 	} else {
 		/* unsigned here; the machine verifies.  This finds a torn copy before it costs a boot */
-		if (doc_parse(DOC_manifest, gen->part[PART_manifest].data, gen->part[PART_manifest].len, &v.manifest, sizeof v.manifest, &error) != 0) {
+		if (doc_parse(DOC_manifest, text->data, text->len, &v.manifest, sizeof v.manifest, &error) != 0) {
 			refuse_doc(gen_names[PART_manifest], DOC_manifest, &error);
 			return -EINVAL;
 		}
@@ -109,7 +111,8 @@ write_slot(struct cachedev *dev, uint32_t slot, const struct cache_slot *s, cons
 
 	rc = cache_write_slot(dev->fd, &dev->header, slot, NULL);
 	for (unsigned part = 1; part <= PART_LAST && rc == 0; part++)
-		rc = cache_write_at(dev->fd, gen->part[part].data, gen->part[part].len, cache_part_at(&dev->header, slot, s, (enum part)part));
+		rc = cache_write_at(dev->fd, gen->part[part].data, gen->part[part].len,
+		    cache_part_at(&dev->header, slot, s, (enum part)part));
 	if (rc == 0 && fdatasync(dev->fd) != 0)
 		rc = -errno;
 	if (rc == 0)
@@ -131,8 +134,8 @@ describe(const struct cachedev *dev, const struct generation *gen, struct cache_
 	s->initramfs_bytes = gen->part[PART_initramfs].len;
 	end = cache_part_at(&dev->header, 0, s, PART_initramfs) + s->initramfs_bytes - cache_slot_at(&dev->header, 0);
 	if (end > dev->header.slot_bytes)
-		return refuse("%s: the generation wants a slot of %llu MiB, these have %llu", dev->path, (unsigned long long)((end + (1 << 20) - 1) >> 20),
-		    (unsigned long long)(dev->header.slot_bytes >> 20));
+		return refuse("%s: the generation wants a slot of %" PRIu64 " MiB, these have %" PRIu64, dev->path,
+		    (end + (1 << 20) - 1) >> 20, dev->header.slot_bytes >> 20);
 	return 0;
 }
 

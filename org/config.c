@@ -35,7 +35,8 @@ take_device(const char *what, const char *text, char *out, size_t cap_bytes)
 
 	if (n == 0 || n >= cap_bytes ||
 	    strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != n)
-		return refuse("%s: \"%s\" is no device's name under /dev: 1 to %zu letters, digits, '-' and '_'", what, text, cap_bytes - 1);
+		return refuse("%s: \"%s\" is no device's name under /dev: 1 to %zu letters, digits, '-' and '_'", what, text,
+		    cap_bytes - 1);
 	memcpy(out, text, n + 1);
 	return 0;
 }
@@ -77,10 +78,12 @@ check_together(struct doc_config *config, const char *output)
 {
 	char id[KEY_ID_TEXT + 1];
 
-	if (config->release_key.count == 0 || config->threshold == 0 || config->org_key.count == 0 || config->cache[0] == '\0' || output == NULL)
+	if (config->release_key.count == 0 || config->threshold == 0 || config->org_key.count == 0 || config->cache[0] == '\0' ||
+	    output == NULL)
 		return usage_error("wants --release-key, --threshold, --org-key, --cache and -o");
 	if (config->threshold > config->release_key.count)
-		return usage_error("--threshold %" PRIu64 " is more than the %u release keys given", config->threshold, config->release_key.count);
+		return usage_error("--threshold %" PRIu64 " is more than the %u release keys given", config->threshold,
+		    config->release_key.count);
 	for (uint32_t i = 0; i < config->release_key.count; i++)
 		if (memcmp(config->release_key.key[i].key, config->org_key.key[0].key, sizeof config->org_key.key[0].key) == 0)
 			return usage_error("--org-key: %s is a release key too; the org's service must not be able to sign generations",
@@ -109,12 +112,13 @@ write_config(const struct doc_config *config, const char *output)
 int
 cmd_config(int argc, char **argv)
 {
-	static const struct option options[] = { { "release-key", required_argument, NULL, 'r' }, { "threshold", required_argument, NULL, 'k' },
-		{ "org-key", required_argument, NULL, 'K' }, { "cache", required_argument, NULL, 'd' }, { "tpm", required_argument, NULL, 't' },
+	static const struct option options[] = { { "release-key", required_argument, NULL, 'r' },
+		{ "threshold", required_argument, NULL, 'k' }, { "org-key", required_argument, NULL, 'K' },
+		{ "cache", required_argument, NULL, 'd' }, { "tpm", required_argument, NULL, 't' },
 		{ "console", required_argument, NULL, 'C' }, { "enrol", required_argument, NULL, 'e' },
 		{ "least-version", required_argument, NULL, 'l' }, { "retry-wait", required_argument, NULL, 'w' },
-		{ "build-time", required_argument, NULL, 'b' }, { "output", required_argument, NULL, 'o' }, { "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 } };
+		{ "build-time", required_argument, NULL, 'b' }, { "output", required_argument, NULL, 'o' },
+		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
 	struct doc_config config = { .enrol = ENROL_none, .release = RELEASE_local, .tpm = "tpm0", .console = "ttyS0", .retry_wait_s = 60 };
 	const char *output = NULL;
 	int c, rc;

@@ -59,8 +59,8 @@ gen_match(const struct generation *gen, const struct doc_manifest *manifest, cha
 		const struct bytes *bytes = &gen->part[images[i].part];
 
 		if (bytes->len != images[i].size) {
-			(void)snprintf(detail, cap_bytes, "%s has %zu bytes, the manifest says %" PRIu64, gen_names[images[i].part], bytes->len,
-			    images[i].size);
+			(void)snprintf(detail, cap_bytes, "%s has %zu bytes, the manifest says %" PRIu64, gen_names[images[i].part],
+			    bytes->len, images[i].size);
 			return EV_image_size;
 		}
 		if (!verify_hash(bytes->data, bytes->len, images[i].hash)) {
@@ -102,13 +102,15 @@ explain(enum event event, const struct verify_rules *rules, const struct verifie
 	if (event == EV_doc_minisig)
 		(void)snprintf(detail, cap_bytes, "manifest.minisig, line %u", error->line);
 	else if (event == EV_doc_signature)
-		(void)snprintf(detail, cap_bytes, "%u of %u needed keys, %u listed", v->keys_good, rules->threshold, rules->release_keys->count);
+		(void)snprintf(detail, cap_bytes, "%u of %u needed keys, %u listed", v->keys_good, rules->threshold,
+		    rules->release_keys->count);
 	else if (event == EV_doc_syntax || (event == EV_image_size && error->line != 0)) {
 		doc_allowed(DOC_manifest, error->key, allowed, sizeof allowed);
-		(void)snprintf(detail, cap_bytes, "manifest, line %u: %s%s%s%s%s", error->line, error->key, error->key[0] != '\0' ? ": " : "",
-		    doc_why_text(error->why), allowed[0] != '\0' ? "; allowed: " : "", allowed);
+		(void)snprintf(detail, cap_bytes, "manifest, line %u: %s%s%s%s%s", error->line, error->key,
+		    error->key[0] != '\0' ? ": " : "", doc_why_text(error->why), allowed[0] != '\0' ? "; allowed: " : "", allowed);
 	} else if (event == EV_doc_floor)
-		(void)snprintf(detail, cap_bytes, "version %" PRIu64 ", at least %" PRIu64 " wanted", v->manifest.version, rules->least_version);
+		(void)snprintf(detail, cap_bytes, "version %" PRIu64 ", at least %" PRIu64 " wanted", v->manifest.version,
+		    rules->least_version);
 	else if (event == EV_doc_time)
 		(void)snprintf(detail, cap_bytes, "issued %s, preboot built %s", time_text(v->manifest.issued, issued, sizeof issued),
 		    time_text(rules->build_time, built, sizeof built));
@@ -139,7 +141,8 @@ gen_print(const struct doc_manifest *manifest)
 	printf("version       %" PRIu64 "\n", manifest->version);
 	printf("issued        %" PRIu64 " (%s)\n", manifest->issued, time_text(manifest->issued, issued, sizeof issued));
 	printf("kernel        %" PRIu64 " bytes, BLAKE2b-256 %s\n", manifest->kernel_size, hex_text(manifest->kernel_blake2b, 32, hex));
-	printf("initramfs     %" PRIu64 " bytes, BLAKE2b-256 %s\n", manifest->initramfs_size, hex_text(manifest->initramfs_blake2b, 32, hex));
+	printf("initramfs     %" PRIu64 " bytes, BLAKE2b-256 %s\n", manifest->initramfs_size,
+	    hex_text(manifest->initramfs_blake2b, 32, hex));
 	printf("unpacked      %" PRIu64 " bytes\n", manifest->unpacked_size);
 	printf("watchdog      %" PRIu64 " s\n", manifest->watchdog);
 	printf("command line  %s\n", manifest->cmdline);

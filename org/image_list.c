@@ -109,7 +109,8 @@ take_node(struct image *image, const struct image_line *line, uint32_t mode)
 
 	if (strcmp(line->word[3], "c") != 0 && strcmp(line->word[3], "b") != 0)
 		return image_complain(line, "no kind of device; allowed: c, b", line->word[3]);
-	if (parse_number("major", line->word[4], 0, 4095, &major_no) != 0 || parse_number("minor", line->word[5], 0, 1048575, &minor_no) != 0)
+	if (parse_number("major", line->word[4], 0, 4095, &major_no) != 0 ||
+	    parse_number("minor", line->word[5], 0, 1048575, &minor_no) != 0)
 		return image_complain(line, "no device number", line->word[1]);
 	entry = image_add(image, line, line->word[1], mode | (line->word[3][0] == 'c' ? S_IFCHR : S_IFBLK));
 	if (entry == NULL)
@@ -228,7 +229,8 @@ check_tree(struct image *image, const char *list)
 		while (parent < i && (strlen(e[parent].path) != n || memcmp(e[parent].path, e[i].path, n) != 0 || !S_ISDIR(e[parent].mode)))
 			parent++;
 		if (parent == i)
-			return refuse("%s:%u: \"%s\": its folder has no entry: dir %.*s 0755", list, e[i].line, e[i].path, (int)n, e[i].path);
+			return refuse("%s:%u: \"%s\": its folder has no entry: dir %.*s 0755", list, e[i].line, e[i].path, (int)n,
+			    e[i].path);
 	}
 	return image->count > 0 ? 0 : refuse("%s: no entry", list);
 }

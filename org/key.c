@@ -42,7 +42,8 @@ key_read_public(const char *text_or_path, struct minisig_pubkey *out)
 		return rc;
 	line = key_line(&file, &n);
 	if (line == NULL || minisig_parse_pubkey(line, n, out) != 0)
-		rc = refuse("%s: no public key of minisign (a comment line and 56 characters that begin with RW, or these alone)", text_or_path);
+		rc = refuse("%s: no public key of minisign (a comment line and 56 characters that begin with RW, or these alone)",
+		    text_or_path);
 	bytes_free(&file);
 	return rc;
 }
@@ -60,7 +61,8 @@ key_append(struct doc_keys *keys, const char *text_or_path, const char *what)
 	if (keys->count >= DOC_KEYS_MAX)
 		return refuse("%s: %s: more than %d keys", what, text_or_path, DOC_KEYS_MAX);
 	for (uint32_t i = 0; i < keys->count; i++)
-		if (memcmp(keys->key[i].key, key.key, sizeof key.key) == 0 || memcmp(keys->key[i].keynum, key.keynum, sizeof key.keynum) == 0)
+		if (memcmp(keys->key[i].key, key.key, sizeof key.key) == 0 ||
+		    memcmp(keys->key[i].keynum, key.keynum, sizeof key.keynum) == 0)
 			return refuse("%s: %s: key %s is given twice; keys are counted, never signatures", what, text_or_path,
 			    key_id_text(key.keynum, id));
 	keys->key[keys->count++] = key;

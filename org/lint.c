@@ -91,7 +91,8 @@ lint_cmdline(const char *cmdline)
 	char line[CMDLINE_MAX + 1];
 
 	if (why != NULL)
-		return refuse("command line: %s is forbidden (no double quote, no --, printable ASCII, no key that sallyport sets itself)", why);
+		return refuse("command line: %s is forbidden (no double quote, no --, printable ASCII, no key that sallyport sets itself)",
+		    why);
 	if (strlen(cmdline) > sizeof ((struct doc_manifest *)0)->cmdline - 1 || cmdline_join(cmdline, id, line) < 0)
 		return refuse("command line: has %zu bytes; allowed: %zu", strlen(cmdline), sizeof ((struct doc_manifest *)0)->cmdline - 1);
 	for (const char *word = cmdline; *word != '\0'; word += strspn(word, " ")) {
@@ -115,8 +116,8 @@ warn_config(const char *path, const char *text)
 
 		for (size_t i = 0; i < sizeof risky / sizeof risky[0]; i++)
 			if (n == strlen(risky[i]) && memcmp(line, risky[i], n) == 0)
-				warn_operator("%s: %s: this kernel can kexec; sallyport switches that off by sysctl, a kernel without it is better", path,
-				    risky[i]);
+				warn_operator("%s: %s: this kernel can kexec; sallyport switches that off, a kernel without it is better",
+				    path, risky[i]);
 		line += n;
 	}
 }
@@ -141,10 +142,10 @@ lint_kernel_config(const char *config_path, const char *kernel_path)
 {
 	struct bytes file = { NULL, 0 };
 	char guess[PATH_BYTES];
+	int rc, guessed = config_path == NULL;
 	struct stat st;
-	int rc;
 
-	if (config_path == NULL) {
+	if (guessed) {
 		if (!guess_config(kernel_path, guess) || stat(guess, &st) != 0 || !S_ISREG(st.st_mode))
 			return 0;
 		config_path = guess;
@@ -152,8 +153,8 @@ lint_kernel_config(const char *config_path, const char *kernel_path)
 	rc = file_read(config_path, 1, LIST_FILE_MAX, &file);
 	if (rc != 0)
 		return rc;
-	if (strstr((const char *)file.data, "CONFIG_") == NULL)
-		rc = refuse("%s: no kernel config: has no line with CONFIG_", config_path);
+	if (strstr((const char *)file.data, "CONFIG_") == NULL)	/* beside a kernel there may be a config of another kind */
+		rc = guessed ? 0 : refuse("%s: no kernel config: has no line with CONFIG_", config_path);
 	else
 		warn_config(config_path, (const char *)file.data);
 	bytes_free(&file);

@@ -7,5 +7,5 @@
 int lint_kernel(const char *path, const struct bytes *kernel);			/* refuses what is no bzImage */
 int lint_initramfs(const char *path, const struct bytes *initramfs, struct unpacked *out);
 int lint_cmdline(const char *cmdline);						/* refuses by cmdline_forbidden(), warns of more */
-int lint_kernel_config(const char *config_path, const char *kernel_path);	/* config_path may be NULL: looks beside the kernel; warns */
+int lint_kernel_config(const char *config_path, const char *kernel_path);	/* warns; config_path NULL: looks beside the kernel */
 #endif

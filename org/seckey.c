@@ -15,7 +15,8 @@
  * minisign's secret key, without a password: "Ed", no key derivation (two zero bytes), "B2", 32 bytes of salt and two numbers of
  * 8 that mean nothing then, key number, secret key, and BLAKE2b-256 of "Ed", key number and secret key.
  */
-enum { AT_KDF = 2, AT_CHECK = 4, AT_KEYNUM = 54, AT_KEY = 62, AT_SUM = 126, RAW_BYTES = 158, RAW_TEXT = 212, KEY_BYTES = 64, SUM_BYTES = 32 };
+enum { AT_KDF = 2, AT_CHECK = 4, AT_KEYNUM = 54, AT_KEY = 62, AT_SUM = 126, RAW_BYTES = 158, RAW_TEXT = 212, KEY_BYTES = 64,
+	SUM_BYTES = 32 };
 
 static int
 alloc_key(struct secret_key *key)
@@ -70,8 +71,8 @@ accept_raw(const char *path, const uint8_t *sec_raw, struct secret_key *out)
 	if (memcmp(sec_raw, "Ed", 2) != 0 || memcmp(sec_raw + AT_CHECK, "B2", 2) != 0)
 		return refuse("%s: no Ed25519 secret key of minisign", path);
 	if (sec_raw[AT_KDF] != 0 || sec_raw[AT_KDF + 1] != 0)
-		return refuse("%s: the key has a password; take it off with minisign -C -W -s %s, or sign the manifest with minisign -S -H", path,
-		    path);
+		return refuse("%s: the key has a password; take it off (minisign -C -W -s %s) or sign the manifest with minisign -S -H",
+		    path, path);
 	checksum(sec_raw, sum);
 	/* minisign -W leaves the sum zero */
 	if (memcmp(sec_raw + AT_SUM, none, SUM_BYTES) != 0 && sodium_memcmp(sec_raw + AT_SUM, sum, SUM_BYTES) != 0)
@@ -126,7 +127,8 @@ key_write_secret(const char *path, const struct secret_key *key)
 	memcpy(sec_raw + AT_KEY, key->sec_key, KEY_BYTES);
 	checksum(sec_raw, sec_raw + AT_SUM);
 	(void)base64_encode(sec_raw, sizeof sec_raw, sec_base64);
-	n = snprintf(sec_text, sizeof sec_text, "untrusted comment: minisign secret key %s\n%s\n", key_id_text(key->public.keynum, id), sec_base64);
+	n = snprintf(sec_text, sizeof sec_text, "untrusted comment: minisign secret key %s\n%s\n", key_id_text(key->public.keynum, id),
+	    sec_base64);
 	rc = file_write(path, sec_text, (size_t)n, 0600, FILE_new);
 	sodium_memzero(sec_raw, sizeof sec_raw);
 	sodium_memzero(sec_text, sizeof sec_text);

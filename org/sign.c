@@ -138,7 +138,8 @@ sign_and_write(const struct request *r, struct generation *gen, struct unpacked 
 	rc = key_read_secret(r->key, &key);
 	if (rc != 0)
 		return rc;
-	(void)snprintf(comment, sizeof comment, "timestamp:%" PRIu64 " file:manifest version:%" PRIu64, r->manifest.issued, r->manifest.version);
+	(void)snprintf(comment, sizeof comment, "timestamp:%" PRIu64 " file:manifest version:%" PRIu64, r->manifest.issued,
+	    r->manifest.version);
 	m = key_sign(&key, text, (size_t)n, comment, minisig, sizeof minisig);
 	key_wipe(&key);
 	if (m < 0)

@@ -86,8 +86,8 @@ walk(const uint8_t *data, size_t len, struct archive *archive, struct unpacked *
 			note_how(out, format->name);
 			rc = expand_stream(format, data, len, at, &used, archive, why);
 		} else {
-			(void)snprintf(why, UNPACK_WHY, "byte %zu: neither a cpio archive (at a multiple of 4) nor gzip, xz, zstd, lz4 -l or zero "
-			    "padding", at);
+			(void)snprintf(why, UNPACK_WHY, "byte %zu: neither a cpio archive (at a multiple of 4) nor gzip, xz, zstd, lz4 -l "
+			    "or zero padding", at);
 			rc = -EBADMSG;
 		}
 		if (rc != 0)

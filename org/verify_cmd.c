@@ -52,9 +52,9 @@ take_rules(struct request *r)
 static int
 parse_options(int argc, char **argv, struct request *r)
 {
-	static const struct option options[] = { { "config", required_argument, NULL, 'c' }, { "release-key", required_argument, NULL, 'r' },
-		{ "threshold", required_argument, NULL, 't' }, { "least-version", required_argument, NULL, 'l' },
-		{ "memory", required_argument, NULL, 'm' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
+	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
+		{ "release-key", required_argument, NULL, 'r' }, { "threshold", required_argument, NULL, 't' },
+		{ "least-version", required_argument, NULL, 'l' }, { "memory", required_argument, NULL, 'm' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
 	int c, rc = 0;
 
 	while (rc == 0 && (c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
@@ -86,7 +86,8 @@ print_keys(const struct verify_rules *rules, const struct verified *v)
 	char id[KEY_ID_TEXT + 1];
 
 	for (uint32_t i = 0; i < rules->release_keys->count; i++)
-		printf("key %s %s\n", key_id_text(rules->release_keys->key[i].keynum, id), v->key_is_good[i] ? "has signed" : "has not signed");
+		printf("key %s %s\n", key_id_text(rules->release_keys->key[i].keynum, id),
+		    v->key_is_good[i] ? "has signed" : "has not signed");
 }
 
 static int
@@ -97,7 +98,8 @@ check_initramfs(const struct generation *gen, const struct verified *v)
 
 	rc = lint_initramfs(gen_names[PART_initramfs], &gen->part[PART_initramfs], &unpacked);
 	if (rc == 0 && unpacked.bytes > v->manifest.unpacked_size)
-		rc = refuse("the initramfs unpacks to %" PRIu64 " bytes, the manifest says %" PRIu64, unpacked.bytes, v->manifest.unpacked_size);
+		rc = refuse("the initramfs unpacks to %" PRIu64 " bytes, the manifest says %" PRIu64, unpacked.bytes,
+		    v->manifest.unpacked_size);
 	return rc;
 }
 

@@ -1,0 +1,56 @@
+/*
+ * Fuzz target of the documents' parser, all kinds: whatever is accepted is accepted as one kind only, and comes out of the writer
+ * byte for byte; every refusal names a line and a reason.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "doc.h"
+#include "fuzz.h"
+
+union any {
+#define DOC(kind) struct doc_##kind kind;
+#define NUM(kind, key, least, most)
+#define HEX(kind, key, bytes)
+#define TEXT(kind, key, least, most)
+#define WORD(kind, key, enumeration)
+#define KEYS(kind, key, most)
+#define ENDDOC(kind)
+#include "doc.def"
+};
+
+static const size_t bytes_of[DOC_COUNT] = {
+#define DOC(kind) sizeof(struct doc_##kind),
+#define NUM(kind, key, least, most)
+#define HEX(kind, key, bytes)
+#define TEXT(kind, key, least, most)
+#define WORD(kind, key, enumeration)
+#define KEYS(kind, key, most)
+#define ENDDOC(kind)
+#include "doc.def"
+};
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static char again[DOC_MAX], allowed[128];
+	unsigned accepted = 0;
+
+	for (unsigned k = 0; k < DOC_COUNT; k++) {
+		struct doc_error error;
+		union any out;
+		int result = doc_parse((enum doc_kind)k, data, size, &out, bytes_of[k], &error);
+
+		if (result != 0) {
+			MUST(result == -EBADMSG && error.why != DOC_ok && error.line >= 1 && error.line <= DOC_MAX + 1);
+			MUST(memchr(error.key, '\0', sizeof error.key) != NULL);
+			doc_allowed((enum doc_kind)k, error.key, allowed, sizeof allowed);
+			continue;
+		}
+		accepted++;
+		MUST(doc_write((enum doc_kind)k, &out, again, sizeof again) == (long)size);
+		MUST(memcmp(again, data, size) == 0);
+	}
+	MUST(accepted <= 1);
+	return 0;
+}
