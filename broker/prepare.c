@@ -169,6 +169,23 @@ out:
 	return fd;
 }
 
+/* The null device at 0, 1 and 2, where the kernel may have left a console that can be read, and once more above them for the workers. */
+static int
+null_device(struct prepared *p)
+{
+	int fd = open_device("null", O_RDWR);
+
+	if (fd < 0)
+		return -ENODEV;
+	for (int i = 0; i <= 2; i++)
+		if (fd != i && dup2(fd, i) < 0)
+			return -errno;
+	p->null_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (fd > 2)
+		(void)close(fd);	/* p->null_fd is the same */
+	return p->null_fd < 0 ? -errno : 0;
+}
+
 static void
 read_config(struct prepared *p)
 {
@@ -224,8 +241,7 @@ prepare(struct prepared *p)
 	read_config(p);
 	modules(p);
 	settings(p);
-	p->null_fd = open_device("null", O_RDWR);
-	if (p->null_fd < 0)
+	if (null_device(p) != 0)
 		init_reboot(p, "/dev/null", EARLY_WAIT_MS);
 	if (p->console_fd >= 0)
 		(void)close(p->console_fd);	/* the kernel's choice gives way to the config's */

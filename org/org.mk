@@ -5,3 +5,11 @@ TOOLS  += $(B)/bin/sallyport-org
 $(B)/bin/sallyport-org: $(org_OBJ) $(B)/host/libipc.a
 	@mkdir -p $(@D)
 	$(CC) $(HLINK) -o $@ $^ -lsodium -lz -llzma -lzstd -llz4
+
+# Prints the generated tables of SECURITY.md (image/tables.sh).
+TOOLS += $(B)/bin/mktables $(B)/bin/mkpolicy
+$(B)/bin/mktables: $(B)/host/ipc/mktables.o $(B)/host/libipc.a
+	@mkdir -p $(@D)
+	$(CC) $(HLINK) -o $@ $^
+$(B)/bin/mkpolicy: $(POLICY_OUT)/mkpolicy
+	@cp $< $@

@@ -163,6 +163,10 @@ crypto_exit(struct crypto *c, int status)
 void
 crypto_send(struct crypto *c, uint32_t id, const void *body)
 {
+	/* what is said to be wiped is wiped before it is said, not by the exit behind it */
+	if (id == MSG_crypto_wiped || id == MSG_crypto_unloaded)
+		for (size_t i = 0; i < TAIL_BYTES; i++)
+			assert_int_equal(c->handover[c->tail_at + i], 0);
 	if (worker_send(FD_CHANNEL, &c->state, id, body, NULL) != 0)
 		crypto_exit(c, EXIT_PEER);
 }

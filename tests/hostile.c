@@ -203,5 +203,5 @@ main(int argc, char **argv)
 			tests[n] = (struct CMUnitTest){ names[n - 2], attack, NULL, NULL, &targets[n - 2] };
 			n++;
 		}
-	return _cmocka_run_group_tests("hostile", tests, n, NULL, NULL);
+	return hostile_leave(_cmocka_run_group_tests("hostile", tests, n, NULL, NULL));
 }

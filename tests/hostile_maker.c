@@ -193,3 +193,9 @@ hostile_place(const char *dir, const char *const *programs, unsigned n)
 	}
 	_exit(WEXITSTATUS(status));
 }
+
+int
+hostile_leave(int status)
+{
+	return mount("/seen", "/proc", NULL, MS_BIND, NULL) == 0 ? status : 1;
+}

@@ -38,6 +38,8 @@ void maker_end(struct maker *m);
  * child, which is PID 1 there; the caller's process waits and ends with the child's status.  0 or -1.
  */
 int hostile_place(const char *dir, const char *const *programs, unsigned n);
+/* The end there: status, or 1.  A leak sanitizer looks at /proc when the process exits. */
+int hostile_leave(int status);
 
 struct hostile_end hostile_run(enum peer program, enum hostile_mode mode, enum hostile_attack attack);
 

@@ -377,5 +377,5 @@ main(int argc, char **argv)
 		perror("hostile_walls: wants root");
 		return 1;
 	}
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return hostile_leave(cmocka_run_group_tests(tests, NULL, NULL));
 }

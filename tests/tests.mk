@@ -1,5 +1,5 @@
 # make check: every test program, and one closing line of counts.  A unit is its own source, what it tests (NAME_DEP) and libipc.a.
-# End-to-end tests boot QEMU: tests/e2e/preboot.py.
+# End-to-end tests boot QEMU: tests/e2e/preboot.py.  Death tests and confinement are tried on the shipped filters and confine().
 T   = $(B)/tests
 TSS = -ltss2-esys -ltss2-sys -ltss2-mu -lmbedcrypto
 
@@ -17,5 +17,59 @@ unit_tpm_DEP             = $(TPM_DEP)
 unit_tpm_index_DEP       = $(TPM_DEP)
 unit_tpm_bus_DEP         = $(TPM_DEP)
 unit_tpm_hostile_DEP     = $(TPM_DEP)
-unit_tpm_wipe_DEP        = $(TPM_DEP) crypto-worker/wipe_alloc
-UNITS = $(patsubst tests/%.c,%,$(wildcard tests/unit_*.c))
+death_DEP                = tests/death_run tests/death_denied policy/rules
+
+UNITS = admit broker cache chan check cmdline doc doc_round journal minisig newc store store_hostile tpm tpm_bus tpm_hostile \
+	tpm_index verify verify_manifest
+UNIT_BIN = $(UNITS:%=$(T)/unit_%) $(T)/death
+
+$(T)/%: $(B)/host/tests/%.o $(B)/host/libipc.a
+	@mkdir -p $(@D)
+	$(CC) $(HLINK) -o $@ $(filter %.o,$^) $(B)/host/libipc.a $(if $(filter unit_tpm%,$*),$(TSS)) -lcmocka -lsodium -lcap
+define unit_objects
+$(T)/$(1): $$($(1)_DEP:%=$(B)/host/%.o)
+endef
+$(foreach u,$(UNITS:%=unit_%) death,$(eval $(call unit_objects,$(u))))
+
+# confine() whole, in real static programs under the shipped filters; and its steps in a host program.
+CONFINED = $(POLICIES:%=$(T)/confined-%)
+define confined_program
+$(T)/confined-$(1): tests/confined.c $$(B)/target/libipc.a $$(POLICY_OBJ_$(1))
+	@mkdir -p $$(@D)
+	$$(TCC) $$(TFLAGS) $$(TLINK) -DPROGRAM=$(1) -o $$@ $$(filter %.c %.o,$$^) -lcap
+endef
+$(foreach p,$(POLICIES),$(eval $(call confined_program,$(p))))
+$(B)/host/tests/unit_confine.o $(B)/host/policy/filter.o: HFLAGS += -DPROGRAM=init
+$(T)/unit_confine: $(addprefix $(B)/host/,tests/unit_confine.o tests/confined_look.o policy/confine.o policy/root.o policy/caps.o policy/filter.o) | $(CONFINED)
+	@mkdir -p $(@D)
+	$(CC) $(HLINK) -o $@ $^ -lcap -lcmocka
+
+# Fuzz targets: one per message, one per format.  make check replays the corpus through them; build with CC=clang LIBFUZZER=1 to fuzz.
+MESSAGES := $(shell grep -o '^MSG.[a-z_0-9]*' ipc/msg.def | cut -c5-)
+FUZZ = $(MESSAGES:%=$(T)/fuzz_check_%) $(T)/fuzz_doc $(T)/fuzz_minisig
+define fuzz_message
+$(B)/host/tests/fuzz_check_$(1).o: tests/fuzz_check.c | build/stamp/libs
+	@mkdir -p $$(@D)
+	@$$(CC) $$(HFLAGS) -DFUZZ_MSG=$(1) -c $$< -o $$@
+endef
+$(foreach m,$(MESSAGES),$(eval $(call fuzz_message,$(m))))
+$(T)/fuzz_%: $(B)/host/tests/fuzz_%.o $(B)/host/libipc.a
+	@mkdir -p $(@D)
+	@$(CC) $(HLINK) -o $@ $^
+
+$(T)/rawput: $(B)/host/tests/rawput.o $(B)/host/libipc.a
+	@mkdir -p $(@D)
+	$(CC) $(HLINK) -o $@ $^ -lsodium
+
+# --- what make check runs, quick ones first -------------------------------------------------------------------------------------
+HOST_TESTS = $(UNITS:%=$(T)/unit_%) $(T)/death $(T)/unit_confine tests/static_test.sh \
+	"tests/org_test.sh $(B)/bin/sallyport-org" "tests/org_initramfs_test.sh $(B)/bin/sallyport-org" "tests/fuzz_replay.sh $(T)"
+E2E_TESTS  = $(wildcard tests/e2e/test_*.py)
+
+test-programs: $(UNIT_BIN) $(T)/unit_confine $(FUZZ) $(T)/rawput
+check-host: all test-programs
+	tests/run.py $(HOST_TESTS)
+check: all test-programs build/stamp/kernels
+	tests/run.py $(HOST_TESTS) $(E2E_TESTS)
+demo: all build/stamp/kernels
+	tests/e2e/demo.py

@@ -249,7 +249,7 @@ power_cut_at_every_byte_leaves_the_old_or_the_new_header(void **state)
 			cut_after = NEVER;
 			assert_int_equal(cache_write_header(fd, &old), 0);
 			if (round > 0)
-				assert_int_equal(cache_write_at(fd, "torn", 4, (round == 1 ? 0 : CACHE_HEADER_AGAIN) + 100), 0);
+				assert_int_equal(cache_write_at(fd, "torn", 4, (round == 1 ? 0 : (uint64_t)CACHE_HEADER_AGAIN) + 100), 0);
 			cut_after = cut;
 			assert_int_equal(cache_write_header(fd, &new), -EIO);
 			assert_int_equal(cache_read_header(fd, &h), 0);

@@ -43,36 +43,42 @@ free_generations(void **state)
 	return 0;
 }
 
-/* HKDF-SHA256 from RFC 5869 by HMAC alone: one block of output.  XORed with 0x5a, so that no copy of the key is the test's. */
 static void
-masked_key(const uint8_t id[ID_BYTES], uint8_t out[KEY_BYTES])
+mask(uint8_t bytes[KEY_BYTES])
+{
+	for (unsigned i = 0; i < KEY_BYTES; i++)
+		bytes[i] ^= 0x5a;
+}
+
+/* HKDF-SHA256 from RFC 5869 by HMAC alone: one block of output.  XORed with 0x5a, so that no copy of key or PRK is the test's. */
+static void
+masked_key(const uint8_t id[ID_BYTES], uint8_t out[KEY_BYTES], uint8_t prk[KEY_BYTES])
 {
 	crypto_auth_hmacsha256_state s;
-	uint8_t prk[32], secret[TPM_SECRET_BYTES];
+	uint8_t secret[TPM_SECRET_BYTES];
 
 	for (unsigned i = 0; i < sizeof secret; i++)
 		secret[i] = fake_secret(i);
 	assert_int_equal(crypto_auth_hmacsha256_init(&s, fake.org_key, sizeof fake.org_key), 0);
 	assert_int_equal(crypto_auth_hmacsha256_update(&s, secret, sizeof secret), 0);
 	assert_int_equal(crypto_auth_hmacsha256_final(&s, prk), 0);
-	assert_int_equal(crypto_auth_hmacsha256_init(&s, prk, sizeof prk), 0);
+	assert_int_equal(crypto_auth_hmacsha256_init(&s, prk, KEY_BYTES), 0);
 	assert_int_equal(crypto_auth_hmacsha256_update(&s, (const uint8_t *)"sallyport luks 1", 17), 0);
 	assert_int_equal(crypto_auth_hmacsha256_update(&s, id, ID_BYTES), 0);
 	assert_int_equal(crypto_auth_hmacsha256_update(&s, (const uint8_t *)"\1", 1), 0);
 	assert_int_equal(crypto_auth_hmacsha256_final(&s, out), 0);
-	for (unsigned i = 0; i < KEY_BYTES; i++)
-		out[i] ^= 0x5a;
+	mask(out);
+	mask(prk);
 	sodium_memzero(&s, sizeof s);
-	sodium_memzero(prk, sizeof prk);
 	sodium_memzero(secret, sizeof secret);
 }
 
 static int
 is_key_of(const uint8_t *key, const struct generation *g)
 {
-	uint8_t masked[KEY_BYTES];
+	uint8_t masked[KEY_BYTES], prk[KEY_BYTES];
 
-	masked_key(g->id, masked);
+	masked_key(g->id, masked, prk);
 	for (unsigned i = 0; i < KEY_BYTES; i++)
 		if ((key[i] ^ 0x5a) != masked[i])
 			return 0;
@@ -369,13 +375,14 @@ copies(const uint8_t masked[KEY_BYTES])
 static void
 no_copy_of_key_or_node_secret_is_left_in_crypto_worker(void **state)
 {
-	uint8_t key[KEY_BYTES], secret[KEY_BYTES], planted[KEY_BYTES];
+	uint8_t key[KEY_BYTES], prk[KEY_BYTES], secret[KEY_BYTES], planted[KEY_BYTES];
 
 	(void)state;
 	to_handover(one, 1, NULL);
-	masked_key(newest.id, key);
 	for (unsigned i = 0; i < KEY_BYTES; i++)
 		secret[i] = (uint8_t)(fake_secret(i) ^ 0x5a);
+	masked_key(newest.id, key, prk);
+	assert_int_equal(copies(prk), 0);
 	assert_in_range(copies(key), 1, 2);	/* the maker's mapping, and the receiver's is read-only */
 	assert_int_equal(copies(secret), 0);
 	loaded(0);
