@@ -25,7 +25,11 @@ struct broker {
 	uint64_t progress_bytes;		/* last printed */
 	uint64_t retry_wait_ms;
 	struct candidate candidate;		/* of the present attempt */
+	struct msg_crypto_want want;		/* the last one forwarded: its answer must be about the same */
 };
+
+/* How a program is lost. */
+enum loss { LOST_closed, LOST_misbehaved, LOST_silent };
 
 /* main.c.  init sees it and lets the kernel reboot. */
 _Noreturn void broker_exit(int status);
@@ -40,7 +44,10 @@ void broker_send(struct broker *b, uint32_t id, const void *body);
 /* steps.c: what each message and each loss leads to. */
 void step_start(struct broker *b);
 void step_message(struct broker *b, struct frame *frame);
-void step_lost(struct broker *b, enum peer peer, const char *why);
+/* Before a message is forwarded: 0, or -1: its sender misbehaves.  step_undeliverable(): nobody is there to get it. */
+int step_forward(struct broker *b, const struct frame *frame);
+void step_undeliverable(struct broker *b, enum peer peer);
+void step_lost(struct broker *b, enum peer peer, enum loss loss, const char *why);
 void step_timeout(struct broker *b);
 
 /* print.c: the console.  Never blocks, never fails, prints no byte that a worker chose. */

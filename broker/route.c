@@ -40,37 +40,54 @@ broker_send(struct broker *b, uint32_t id, const void *body)
 		(void)chan_send(b->channel[msg_table[id].to], id, body, NULL);
 }
 
+/* A worker that ended with something unread gives ECONNRESET first and its last words after it, see unix(7). */
+static int
+receive_frame(int fd)
+{
+	int rc = chan_recv(fd, &frame);
+
+	return rc == -ECONNRESET ? chan_recv(fd, &frame) : rc;
+}
+
+/* Why this frame misbehaves, or NULL. */
+static const char *
+judge(struct broker *b, enum peer from)
+{
+	enum admit_why why = admit(&b->state, from, WAY_hub, frame.id, frame.body_bytes, frame.nfds);
+
+	if (why != ADMIT_ok)
+		return admit_text(why);
+	if (msg_check(frame.id, frame.body) != 0)
+		return "field out of range";
+	return step_forward(b, &frame) != 0 ? "answer about something else" : NULL;
+}
+
 /* Order of work on receipt, for all messages: exact size -> admit() -> check_NAME() -> note -> forward or on_NAME(). */
 static void
 receive(struct broker *b, enum peer from)
 {
-	enum admit_why why;
-	const struct msg_row *row;
-	int rc = chan_recv(b->channel[from], &frame);
+	const char *why;
+	enum peer to;
+	int rc = receive_frame(b->channel[from]);
 
 	if (rc == -EAGAIN)
 		return;
-	if (rc <= 0) {
-		step_lost(b, from, rc == 0 ? "closed its channel" : "sent a malformed frame");
+	if (rc == 0 || rc == -ECONNRESET) {
+		step_lost(b, from, LOST_closed, "closed its channel");
 		return;
 	}
-	why = admit(&b->state, from, WAY_hub, frame.id, frame.body_bytes, frame.nfds);
-	if (why != ADMIT_ok) {
+	why = rc < 0 ? "malformed frame" : judge(b, from);
+	if (why != NULL) {
 		frame_close(&frame);
-		step_lost(b, from, admit_text(why));
-		return;
-	}
-	if (msg_check(frame.id, frame.body) != 0) {
-		frame_close(&frame);
-		step_lost(b, from, "sent a field out of range");
+		step_lost(b, from, LOST_misbehaved, why);
 		return;
 	}
 	admit_note(&b->state, frame.id);
-	row = &msg_table[frame.id];
-	if (row->to == PEER_broker)
+	to = (enum peer)msg_table[frame.id].to;
+	if (to == PEER_broker)
 		step_message(b, &frame);
-	else if (b->channel[row->to] >= 0)
-		(void)chan_send(b->channel[row->to], frame.id, frame.body, frame.fds);
+	else if (b->channel[to] < 0 || chan_send(b->channel[to], frame.id, frame.body, frame.fds) != 0)
+		step_undeliverable(b, to);
 	frame_close(&frame);
 }
 

@@ -1,57 +1,57 @@
 /*
- * What every message and every loss leads to: the boot's steps.  Inside the wall.
+ * What every message leads to: the boot's steps.  Inside the wall; losses.c has what happens when a program is lost.
  * Distrusts the workers' numbers no more than check_NAME() does: they are printed and counted, never used as sizes or places.
  */
 #include <string.h>
-#include <unistd.h>
 
 #include "broker.h"
 #include "exits.h"
+#include "steps.h"
 
-/* How long one step may take without a sign of life.  A discrete TPM makes a P-256 key in seconds; 180 s is a broken one. */
-enum { CLOSE_MS = 180000, STEP_MS = 120000, LOAD_MS = 120000, GO_MS = 30000, MIB = 1 << 20 };
+enum { PROGRESS_BYTES = 16 << 20 };	/* between two lines of progress */
 
-static void
-expect(struct broker *b, uint64_t ms)
+void
+step_expect(struct broker *b, uint64_t ms)
 {
 	b->deadline_ms = now_ms() + ms;
 }
 
-static void
-start_program(struct broker *b, enum peer program)
+void
+step_start_program(struct broker *b, enum peer program)
 {
 	struct msg_broker_start start = { .program = program };
 
 	broker_send(b, MSG_broker_start, &start);
+	step_expect(b, STEP_MS);
 }
 
 /* The end of this attempt to boot: say so, wait, reboot.  Nothing is asked of a person and nothing is read from one. */
-static void
-begin_wait(struct broker *b)
+void
+step_begin_wait(struct broker *b)
 {
 	b->state.phase = PHASE(STOP);
 	b->stopping = 1;
 	print_line("stopped: reboot in %llu s", (unsigned long long)b->retry_wait_ms / 1000);
-	expect(b, b->retry_wait_ms);
+	step_expect(b, b->retry_wait_ms);
 }
 
-static void
-stop(struct broker *b, uint32_t event, const char *about, uint32_t detail)
+void
+step_stop(struct broker *b, uint32_t event, const char *about, uint32_t detail)
 {
 	b->state.phase = PHASE(STOP);
 	b->stop_event = event;
 	print_event(event, about, detail);
-	begin_wait(b);
+	step_begin_wait(b);
 }
 
-static void
-reboot_now(struct broker *b)
+void
+step_reboot(struct broker *b)
 {
 	struct msg_broker_reboot reboot = { 0 };
 	struct msg_broker_stop say = { 0 };
 
 	b->stopping = 2;
-	expect(b, GO_MS);
+	step_expect(b, GO_MS);
 	if (b->channel[PEER_kexec] >= 0)
 		broker_send(b, MSG_broker_reboot, &reboot);
 	else
@@ -65,16 +65,16 @@ record(struct broker *b, uint32_t what, uint32_t event)
 
 	memcpy(body.id, b->candidate.id, sizeof body.id);
 	broker_send(b, MSG_broker_record, &body);
-	expect(b, STEP_MS);
+	step_expect(b, STEP_MS);
 }
 
-static void
-load(struct broker *b)
+void
+step_load(struct broker *b)
 {
 	struct msg_broker_load body = { 0 };
 
 	broker_send(b, MSG_broker_load, &body);
-	expect(b, LOAD_MS);
+	step_expect(b, LOAD_MS);
 }
 
 static void
@@ -83,15 +83,15 @@ next(struct broker *b)
 	struct msg_broker_next body = { 0 };
 
 	broker_send(b, MSG_broker_next, &body);
-	expect(b, STEP_MS);
+	step_expect(b, STEP_MS);
 }
 
 void
 step_start(struct broker *b)
 {
 	print_checkpoint(1, "preboot is up; init, broker and crypto-worker are confined");
-	start_program(b, PEER_crypto);
-	expect(b, CLOSE_MS);
+	step_start_program(b, PEER_crypto);
+	step_expect(b, CLOSE_MS);
 }
 
 /* --- init --- */
@@ -120,7 +120,7 @@ on_init_started(struct broker *b, const struct msg_init_started *body, struct fr
 	default:
 		break;
 	}
-	expect(b, STEP_MS);
+	step_expect(b, STEP_MS);
 }
 
 /* --- crypto-worker --- */
@@ -132,22 +132,21 @@ on_crypto_closed(struct broker *b, const struct msg_crypto_closed *body)
 
 	print_checkpoint(2, "the door behind is closed: TPM read and locked, PCR 8 extended in %u bank%s; node %s%s", body->banks,
 	    body->banks == 1 ? "" : "s", short_id(body->node, 16, node), (body->flags & CLOSED_enrolled_now) != 0 ? ", enrolled now" : "");
-	start_program(b, PEER_kexec);
-	start_program(b, PEER_store);
-	expect(b, STEP_MS);
+	step_start_program(b, PEER_kexec);
+	step_start_program(b, PEER_store);
 }
 
 static void
 on_crypto_failed(struct broker *b, const struct msg_crypto_failed *body)
 {
-	stop(b, body->event, "crypto-worker", body->detail);
+	step_stop(b, body->event, "crypto-worker", body->detail);
 }
 
 static void
 on_crypto_refused(struct broker *b, const struct msg_crypto_refused *body)
 {
 	print_candidate(&body->c);
-	expect(b, STEP_MS);
+	step_expect(b, STEP_MS);
 }
 
 static void
@@ -167,20 +166,20 @@ on_crypto_chosen(struct broker *b, const struct msg_crypto_chosen *body)
 	print_line("generation %s v%llu from slot %u%s: %llu bytes to fetch", short_id(body->c.id, 6, id),
 	    (unsigned long long)body->c.version, body->c.slot, body->cause == CHOSEN_fallback ? ", a fallback" : "",
 	    (unsigned long long)body->total_bytes);
-	expect(b, STEP_MS);
+	step_expect(b, STEP_MS);
 }
 
 static void
 on_crypto_none(struct broker *b, const struct msg_crypto_none *body)
 {
-	stop(b, body->event, "cache", 0);
+	step_stop(b, body->event, "cache", 0);
 }
 
 static void
 on_crypto_supplied(struct broker *b, const struct msg_crypto_supplied *body)
 {
 	print_checkpoint(4, "supplied from the cache: %llu bytes", (unsigned long long)body->total_bytes);
-	expect(b, STEP_MS);
+	step_expect(b, STEP_MS);
 }
 
 static void
@@ -200,7 +199,7 @@ on_crypto_verified(struct broker *b, const struct msg_crypto_verified *body)
 	    (unsigned long long)body->c.version, body->c.keys_good, body->c.keys_listed, body->c.keys_need);
 	if (b->store_spent) {
 		print_event(EV_program_spent, "store-worker: the attempt is not recorded", 0);
-		load(b);
+		step_load(b);
 	} else
 		record(b, RECORD_begun, 0);
 }
@@ -209,7 +208,7 @@ static void
 on_crypto_wiped(struct broker *b, const struct msg_crypto_wiped *body)
 {
 	print_checkpoint(7, "loaded; key wiped (%llu bytes); waiting for crypto-worker to end", (unsigned long long)body->wiped_bytes);
-	expect(b, GO_MS);
+	step_expect(b, GO_MS);
 }
 
 static void
@@ -218,7 +217,7 @@ on_crypto_unloaded(struct broker *b, const struct msg_crypto_unloaded *body)
 	print_event(body->event, "kexec-worker", body->detail);
 	b->stop_event = body->event;
 	if (b->store_spent)
-		begin_wait(b);
+		step_begin_wait(b);
 	else
 		record(b, RECORD_failed, body->event);
 }
@@ -228,8 +227,8 @@ on_crypto_unloaded(struct broker *b, const struct msg_crypto_unloaded *body)
 static void
 on_store_progress(struct broker *b, const struct msg_store_progress *body)
 {
-	expect(b, STEP_MS);
-	if (body->done_bytes >= b->progress_bytes && body->done_bytes - b->progress_bytes < 16 * MIB)
+	step_expect(b, STEP_MS);
+	if (body->done_bytes >= b->progress_bytes && body->done_bytes - b->progress_bytes < PROGRESS_BYTES)
 		return;
 	b->progress_bytes = body->done_bytes;
 	print_line("%s: %llu of %llu bytes", body->part == PART_kernel ? "kernel" : "initramfs", (unsigned long long)body->done_bytes,
@@ -242,11 +241,11 @@ on_store_recorded(struct broker *b, const struct msg_store_recorded *body)
 	if (body->event != 0)
 		print_event(body->event, "store-worker: not recorded, the boot goes on", 0);
 	if (b->state.phase == PHASE(STOP)) {
-		begin_wait(b);
+		step_begin_wait(b);
 		return;
 	}
 	print_checkpoint(6, "attempt %s", body->event == 0 ? "recorded" : "not recorded");
-	load(b);
+	step_load(b);
 }
 
 void
@@ -281,104 +280,4 @@ step_message(struct broker *b, struct frame *frame)
 		break;
 	}
 	broker_exit(EXIT_BUG);	/* not ours to receive: admit() lets none of them through */
-}
-
-/* --- losses --- */
-
-static void
-store_lost(struct broker *b)
-{
-	struct msg_broker_lost lost = { .program = PEER_store, .final = 1 };
-
-	admit_forget(&b->state, PEER_store);
-	if (b->restarts < RESTARTS_MAX && (b->state.phase & (PHASE(SURVEY) | PHASE(SUPPLY) | PHASE(RECORD))) != 0) {
-		b->restarts++;
-		start_program(b, PEER_store);
-		expect(b, STEP_MS);
-		return;
-	}
-	b->store_spent = 1;
-	switch (b->state.phase) {
-	case PHASE(SURVEY):
-	case PHASE(SUPPLY):
-		print_event(EV_program_spent, "store-worker", b->restarts);
-		broker_send(b, MSG_broker_lost, &lost);
-		expect(b, STEP_MS);
-		break;
-	case PHASE(RECORD):
-		/* A broken cache never stops a boot. */
-		print_event(EV_program_spent, "store-worker: the attempt is not recorded", b->restarts);
-		load(b);
-		break;
-	case PHASE(STOP):
-		if (b->stopping == 0)
-			begin_wait(b);
-		break;
-	default:
-		break;
-	}
-}
-
-static void
-crypto_lost(struct broker *b)
-{
-	struct msg_broker_go go = { 0 };
-
-	if (b->state.phase == PHASE(STOP))
-		return;		/* it has said why and ended */
-	if (b->state.phase != PHASE(GO)) {
-		stop(b, EV_program_died, "crypto-worker", 0);
-		return;
-	}
-	/* Its memory went back to the kernel, wiped (init_on_free), before its channel closed: exit_mm() comes before exit_files(). */
-	print_checkpoint(8, "jump");
-	broker_send(b, MSG_broker_go, &go);
-	expect(b, GO_MS);
-}
-
-void
-step_lost(struct broker *b, enum peer peer, const char *why)
-{
-	if (peer == PEER_init)
-		broker_exit(EXIT_CLOSED);
-	(void)close(b->channel[peer]);	/* a socket: nothing is buffered that could be lost */
-	b->channel[peer] = -1;
-	if (!(peer == PEER_crypto && (b->state.phase & (PHASE(GO) | PHASE(STOP))) != 0))
-		print_line("%s %s (phase %s)", peer_name(peer), why, phase_name(b->state.phase));
-	switch (peer) {
-	case PEER_store:
-		store_lost(b);
-		return;
-	case PEER_crypto:
-		crypto_lost(b);
-		return;
-	case PEER_kexec:
-		/* Nobody is left who could reboot in order: init lets the kernel do it. */
-		print_event(EV_program_died, "kexec-worker", 0);
-		broker_exit(EXIT_PEER);
-	case PEER_init:
-	case PEER_broker:
-	case PEER_COUNT:
-		break;
-	}
-	broker_exit(EXIT_BUG);
-}
-
-void
-step_timeout(struct broker *b)
-{
-	if (b->stopping == 1) {
-		reboot_now(b);
-		return;
-	}
-	if (b->stopping == 2 || b->state.phase == PHASE(GO))
-		broker_exit(EXIT_PEER);		/* the reboot or the jump did not come */
-	/* Who is silent?  A question to the store is open: it is the store; else it is crypto-worker, which has no second life. */
-	if (b->channel[PEER_store] >= 0 && (b->state.open[MSG_broker_survey] | b->state.open[MSG_crypto_want] |
-	    b->state.open[MSG_broker_record]) != 0) {
-		print_event(EV_program_silent, "store-worker", 0);
-		step_lost(b, PEER_store, "is silent");
-		return;
-	}
-	stop(b, EV_program_silent, "crypto-worker", 0);
 }

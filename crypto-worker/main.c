@@ -79,13 +79,15 @@ read_config(struct crypto *c)
 static void
 on_store_offer(struct crypto *c, const struct msg_store_offer *body)
 {
-	survey_offer(c, body);
+	if (c->state.phase == PHASE(SURVEY))	/* the inventory is made: what a fresh store-worker offers is not looked at */
+		survey_offer(c, body);
 }
 
 static void
 on_store_offered(struct crypto *c, const struct msg_store_offered *body)
 {
-	survey_offered(c, body);
+	if (c->state.phase == PHASE(SURVEY))
+		survey_offered(c, body);
 }
 
 static void

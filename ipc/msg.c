@@ -10,21 +10,22 @@
 enum { NEXT_SAME = 0, NEXT_SURVEY = PHASE(SURVEY), NEXT_SUPPLY = PHASE(SUPPLY), NEXT_VERIFY = PHASE(VERIFY), NEXT_RECORD = PHASE(RECORD),
 	NEXT_LOAD = PHASE(LOAD), NEXT_GO = PHASE(GO), NEXT_STOP = PHASE(STOP) };
 
-#define MSG(name, id, from, to, way, answers, max, fd, phases, next) \
-	[id] = { #name, sizeof(struct msg_##name), PEER_##from, PEER_##to, WAY_##way, MSG_##answers, max, FD_##fd, phases, NEXT_##next },
+#define MSG(name, id, from, to, way, answers, under, max, fd, phases, next) \
+	[id] = { #name, sizeof(struct msg_##name), PEER_##from, PEER_##to, WAY_##way, MSG_##answers, \
+	    MSG_##under, max, FD_##fd, phases, NEXT_##next },
 const struct msg_row msg_table[MSG_COUNT] = {
-	[MSG_none] = { "none", 0, 0, 0, 0, 0, 0, 0, 0, 0 },
+	[MSG_none] = { "none", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 },
 #include "msg.def"
 };
 
-#define MSG(name, id, from, to, way, answers, max, fd, phases, next) \
+#define MSG(name, id, from, to, way, answers, under, max, fd, phases, next) \
 	static_assert(sizeof(struct msg_##name) <= (WAY_##way == WAY_lane ? MSG_HANDOVER_MAX : MSG_BODY_MAX), #name ": body too large"); \
 	static_assert(sizeof(struct msg_##name) % 8 == 0 || sizeof(struct msg_##name) % 4 == 0, #name ": odd size"); \
 	static_assert((int)PEER_##from != (int)PEER_##to, #name ": to itself"); \
 	static_assert((max) > 0 && (max) <= 255, #name ": max");
 #include "msg.def"
 
-#define MSG(name, id, from, to, way, answers, max, fd, phases, next) + 1
+#define MSG(name, id, from, to, way, answers, under, max, fd, phases, next) + 1
 static_assert(0
 #include "msg.def"
 	+ 1 == MSG_COUNT, "ids of msg.def have a gap");
@@ -128,7 +129,7 @@ admit(const struct admit_state *state, enum peer from, enum way way, uint32_t id
 		return ADMIT_phase;
 	if (state->count[id] >= row->max)
 		return ADMIT_often;
-	if (saw(state, row->answers) && state->open[row->answers] == 0)
+	if ((saw(state, row->answers) && state->open[row->answers] == 0) || (saw(state, row->under) && state->open[row->under] == 0))
 		return ADMIT_unasked;
 	if (row->next == PHASE(SUPPLY) && state->attempts > SLOTS_MAX)
 		return ADMIT_attempts;
@@ -173,7 +174,7 @@ msg_check(uint32_t id, const void *body)
 	case MSG_none:
 	case MSG_LAST_PLUS_1:
 		return -1;
-#define MSG(name, id_, from, to, way, answers, max, fd, phases, next) \
+#define MSG(name, id_, from, to, way, answers, under, max, fd, phases, next) \
 	case MSG_##name: \
 		return check_##name(body);
 #include "msg.def"

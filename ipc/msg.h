@@ -25,7 +25,7 @@ enum { PHASE_any = (1u << PHASE_COUNT) - 1 };
 enum way { WAY_hub, WAY_lane };
 enum fd_kind { FD_none, FD_channel, FD_fill, FD_handover };
 
-#define MSG(name, id, from, to, way, answers, max, fd, phases, next) MSG_##name = (id),
+#define MSG(name, id, from, to, way, answers, under, max, fd, phases, next) MSG_##name = (id),
 enum msg_id { MSG_none = 0,
 #include "msg.def"
 	MSG_LAST_PLUS_1 };
@@ -36,7 +36,7 @@ struct msg_row {
 	uint16_t size;		/* of the body */
 	uint8_t from, to;	/* enum peer */
 	uint8_t way;		/* enum way */
-	uint8_t answers;	/* enum msg_id, or MSG_none */
+	uint8_t answers, under;	/* enum msg_id, or MSG_none */
 	uint8_t max;
 	uint8_t fd;		/* enum fd_kind */
 	uint16_t phases;	/* bits */
@@ -73,7 +73,7 @@ void admit_note(struct admit_state *state, uint32_t id);
 void admit_forget(struct admit_state *state, enum peer peer);
 
 /* check_NAME(): is the body in range?  0 or the number of the wrong field, counted from 1.  Judges the body alone. */
-#define MSG(name, id, from, to, way, answers, max, fd, phases, next) int check_##name(const struct msg_##name *body);
+#define MSG(name, id, from, to, way, answers, under, max, fd, phases, next) int check_##name(const struct msg_##name *body);
 #include "msg.def"
 /* The same by id; body points at msg_table[id].size bytes. */
 int msg_check(uint32_t id, const void *body);

@@ -270,7 +270,7 @@ dispatch(struct store *store)
 	case MSG_none:
 	case MSG_LAST_PLUS_1:
 		return -EPROTO;
-#define MSG(name, id, from, to, way, answers, max, fd, phases, next) case MSG_##name: TO_##to(name)
+#define MSG(name, id, from, to, way, answers, under, max, fd, phases, next) case MSG_##name: TO_##to(name)
 #include "msg.def"
 	}
 	return -EPROTO;

@@ -7,13 +7,14 @@
  *   kill_message=crypto_want        when: a row of msg.def, any, or tpm_CODE: a TPM command by its hexadecimal code
  *   kill_when=after                 before, after: at its sender; received: at its receiver; routed: at the broker on its way
  *   kill_count=1 kill_times=1       from which match on, and how often
- *   kill_how=kill                   kill: SIGKILL; inject: a SIGKILL that PID 1 cannot ignore; hang: never goes on; look: nothing
+ *   kill_how=kill                   kill: SIGKILL; exit: its next system call is exit_group(2); hang: never goes on; look: nothing
  *   kill_timeouts=0                 after a hang, so many waits of 10 s and more end after 2 s: the deadline's effect without its wait
  */
 #include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <sched.h>
 #include <fcntl.h>
@@ -34,20 +36,20 @@
 #include "msg.h"
 
 enum when { WHEN_before, WHEN_after, WHEN_received, WHEN_routed, WHEN_COUNT };
-enum how { HOW_kill, HOW_inject, HOW_hang, HOW_look, HOW_COUNT };
+enum how { HOW_kill, HOW_exit, HOW_hang, HOW_look, HOW_COUNT };
 enum { TASKS = 32, NOBODY = -1, LONG_S = 10, SHORT_S = 2, TPM_HEAD = 10, FD_TPM = 5 /* peer.def */ };
 
 struct task {
 	pid_t pid;
 	int program, next;	/* enum peer or NOBODY; next: what an execve under way begins */
-	int looked, inject, near;
+	int looked, exits, near;
 	uint64_t nr, args[6];	/* of the system call under way */
 };
 
 static const char *const programs[PEER_COUNT] = { "init", "broker", "store", "crypto", "kexec" };
 static const char *const paths[PEER_COUNT] = { "/init.real", "/bin/broker", "/bin/store-worker", "/bin/crypto-worker", "/bin/kexec-worker" };
 static const char *const whens[WHEN_COUNT] = { "before", "after", "received", "routed" };
-static const char *const hows[HOW_COUNT] = { "kill", "inject", "hang", "look" };
+static const char *const hows[HOW_COUNT] = { "kill", "exit", "hang", "look" };
 
 static struct {
 	const char *message;
@@ -204,9 +206,9 @@ act(struct task *t, const char *name)
 		interrupt_others(victim);
 		return victim != t;
 	}
-	if (order.how == HOW_inject) {
+	if (order.how == HOW_exit) {
 		say("KILLER killed %s at %s %s", programs[order.program], name, whens[order.when]);
-		victim->inject = 1;
+		victim->exits = 1;
 		if (victim == t)
 			return 1;
 		(void)ptrace(PTRACE_INTERRUPT, victim->pid, NULL, NULL);
@@ -376,9 +378,11 @@ on_syscall(struct task *t)
 		go_on = entered(t);
 	} else if (info.op == PTRACE_SYSCALL_INFO_EXIT)
 		go_on = left(t, info.exit.rval);
-	if (t->inject)
-		resume(t, SIGKILL);	/* sent by the kernel itself: PID 1 does not outlive it */
-	else if (go_on)
+	/* No signal ends PID 1, not even the tracer's (sig_task_ignored() of the kernel): it makes the call itself. */
+	if (t->exits && info.op == PTRACE_SYSCALL_INFO_ENTRY &&
+	    ptrace(PTRACE_POKEUSER, t->pid, (void *)offsetof(struct user_regs_struct, orig_rax), (void *)SYS_exit_group) != 0)
+		say("KILLER broken: %s", strerror(errno));
+	if (go_on)
 		resume(t, 0);
 }
 

@@ -72,7 +72,7 @@ write_messages(const char *top)
 {
 	int bad = 0;
 
-#define MSG(name, id, from, to, way, answers, max, fd, phases, next) \
+#define MSG(name, id, from, to, way, answers, under, max, fd, phases, next) \
 	{ \
 		struct msg_##name b = sample_##name(); \
 		bad |= write_file(top, #name, "good", &b, sizeof b); \

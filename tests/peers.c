@@ -116,7 +116,7 @@ void
 peer_sample(uint32_t id, union peer_body *s)
 {
 	memset(s, 0, sizeof *s);
-#define MSG(name, id_, from, to, way, answers, max, fd, phases, next) if (id == MSG_##name) s->name = sample_##name();
+#define MSG(name, id_, from, to, way, answers, under, max, fd, phases, next) if (id == MSG_##name) s->name = sample_##name();
 #include "msg.def"
 	if (id == MSG_crypto_closed)
 		evil(s->crypto_closed.node, sizeof s->crypto_closed.node);

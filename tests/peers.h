@@ -21,7 +21,7 @@
 union peer_body {
 	uint64_t align;
 	uint8_t bytes[MSG_HANDOVER_MAX + 64];
-#define MSG(name, id, from, to, way, answers, max, fd, phases, next) struct msg_##name name;
+#define MSG(name, id, from, to, way, answers, under, max, fd, phases, next) struct msg_##name name;
 #include "msg.def"
 };
 

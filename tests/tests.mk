@@ -8,7 +8,7 @@ VERIFY_DEP = crypto-worker/verify crypto-worker/cmdline
 
 unit_store_DEP           = store-worker/serve
 unit_store_hostile_DEP   = store-worker/serve
-unit_broker_DEP          = broker/route broker/steps broker/print tests/peers
+unit_broker_DEP          = broker/route broker/steps broker/losses broker/print tests/peers
 unit_crypto_DEP          = $(addprefix crypto-worker/,close want survey supply load verify cmdline) tests/fake_tpm tests/peers
 unit_verify_DEP          = $(VERIFY_DEP)
 unit_verify_manifest_DEP = $(VERIFY_DEP)

@@ -19,7 +19,7 @@ static const struct expect {
 	char from, to;
 	char way;		/* h(ub), l(ane) */
 	unsigned bytes, fds, max;
-	uint32_t answers;
+	uint32_t answers;	/* the question that must be open: closed by the answer, but for store_offer and store_progress, which leave it open */
 	const char *phases;
 	char next;		/* or ' ' */
 } table[] = {
@@ -27,13 +27,13 @@ static const struct expect {
 	{ "crypto_failed",    2, 'c', 'b', 'h', 8,    0, 1,   0,  "CSUVRL",  '.' },
 	{ "broker_start",     3, 'b', 'i', 'h', 8,    0, 8,   0,  "CSUVR.",  ' ' },
 	{ "init_started",     4, 'i', 'b', 'h', 8,    1, 8,   3,  "CSUVR.",  ' ' },
-	{ "broker_lost",      5, 'b', 'c', 'h', 8,    0, 8,   0,  "SU",      ' ' },
+	{ "broker_lost",      5, 'b', 'c', 'h', 8,    0, 8,   0,  "SUVR",    ' ' },
 	{ "broker_survey",    6, 'b', 's', 'h', 8,    0, 4,   0,  "S",       ' ' },
-	{ "store_offer",      7, 's', 'c', 'h', 40,   0, 32,  0,  "S",       ' ' },
-	{ "store_offered",    8, 's', 'c', 'h', 8,    0, 4,   6,  "S",       ' ' },
+	{ "store_offer",      7, 's', 'c', 'h', 40,   0, 32,  6,  "SU",      ' ' },
+	{ "store_offered",    8, 's', 'c', 'h', 8,    0, 4,   6,  "SU",      ' ' },
 	{ "crypto_want",      9, 'c', 's', 'h', 16,   1, 80,  0,  "SU",      ' ' },
 	{ "store_filled",    10, 's', 'c', 'h', 16,   0, 80,  9,  "SU",      ' ' },
-	{ "store_progress",  11, 's', 'b', 'h', 24,   0, 255, 0,  "SU",      ' ' },
+	{ "store_progress",  11, 's', 'b', 'h', 24,   0, 255, 9,  "SU",      ' ' },
 	{ "crypto_refused",  12, 'c', 'b', 'h', 64,   0, 16,  0,  "S",       ' ' },
 	{ "crypto_node",     13, 'c', 's', 'h', 16,   0, 4,   0,  "S",       ' ' },
 	{ "crypto_surveyed", 14, 'c', 'b', 'h', 8,    0, 1,   0,  "S",       'U' },
@@ -99,8 +99,8 @@ reasons(const struct event_case *e)
 		bits |= 1u << ADMIT_phase;
 	if (e->spent)
 		bits |= 1u << ADMIT_often;
-	/* store_offered answers the broker's question to the store: crypto-worker cannot know it, the broker has judged it before. */
-	if (x->answers != 0 && !e->open && !(e->id == 8 && peers[e->self] == 'c'))
+	/* Offers answer the broker's question to the store: crypto-worker cannot know it, the broker has judged it before. */
+	if (x->answers != 0 && !e->open && !((e->id == 7 || e->id == 8) && peers[e->self] == 'c'))
 		bits |= 1u << ADMIT_unasked;
 	if (x->next == 'U' && e->attempts >= 9)
 		bits |= 1u << ADMIT_attempts;

@@ -268,7 +268,7 @@ static void
 all_legal(void **state)
 {
 	(void)state;
-#define MSG(name, id, from, to, way, answers, max, fd, phases, next) TRY(name, 0, (void)b);
+#define MSG(name, id, from, to, way, answers, under, max, fd, phases, next) TRY(name, 0, (void)b);
 #include "msg.def"
 	assert_int_equal(msg_check(MSG_none, ""), -1);
 	assert_int_equal(msg_check(MSG_COUNT, ""), -1);

@@ -559,6 +559,7 @@ offers(unsigned n, uint32_t slot)
 	admit_note(&play.view, MSG_broker_survey);
 	for (unsigned i = 0; i < n; i++)
 		play_tell(MSG_store_offer, &offer);
+	assert_int_equal(crypto.offered, offered.count);
 	play_tell(MSG_store_offered, &offered);
 }
 

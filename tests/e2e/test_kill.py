@@ -79,13 +79,13 @@ CHAINS = {
     ],
     # kill(2) does nothing to PID 1, whoever sends it; a death that it cannot ignore is a panic, and that is a reboot.
     "init": [
-        row("init", "CLOSE", "reboot", "crypto_closed", "before", how="inject"),
-        row("init", "SURVEY", "reboot", "crypto_surveyed", "before", how="inject"),
-        row("init", "SUPPLY", "reboot", "crypto_want", "before", how="inject", count=3),
-        row("init", "VERIFY", "reboot", "crypto_verified", "before", how="inject"),
-        row("init", "RECORD", "reboot", "store_recorded", "before", how="inject"),
-        row("init", "LOAD", "reboot", "kexec_loaded", "before", how="inject"),
-        row("init", "GO", "reboot", "broker_go", "before", how="inject", seen=8),
+        row("init", "CLOSE", "reboot", "crypto_closed", "before", how="exit"),
+        row("init", "SURVEY", "reboot", "crypto_surveyed", "before", how="exit"),
+        row("init", "SUPPLY", "reboot", "crypto_want", "before", how="exit", count=3),
+        row("init", "VERIFY", "reboot", "crypto_verified", "before", how="exit"),
+        row("init", "RECORD", "reboot", "store_recorded", "before", how="exit"),
+        row("init", "LOAD", "reboot", "kexec_loaded", "before", how="exit"),
+        row("init", "GO", "reboot", "broker_go", "before", how="exit", seen=8),
         row("init", "CLOSE", "boots", "any", "before", name="SIGKILL", times=99),
     ],
     # Replaced where it is needed; where nobody waits for it, it is not missed.

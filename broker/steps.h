@@ -1,0 +1,15 @@
+#ifndef BROKER_STEPS_H
+#define BROKER_STEPS_H
+/* What steps.c and losses.c share: the broker's own moves. */
+#include "broker.h"
+
+/* How long one step may take without a sign of life.  A discrete TPM makes a P-256 key in seconds; 180 s is a broken one. */
+enum { CLOSE_MS = 180000, STEP_MS = 120000, LOAD_MS = 120000, GO_MS = 30000 };
+
+void step_expect(struct broker *b, uint64_t ms);
+void step_start_program(struct broker *b, enum peer program);
+void step_begin_wait(struct broker *b);		/* the end of this attempt to boot: say so, wait, reboot */
+void step_stop(struct broker *b, uint32_t event, const char *about, uint32_t detail);
+void step_reboot(struct broker *b);
+void step_load(struct broker *b);
+#endif
