@@ -32,6 +32,7 @@ broker_SRC  = broker/main broker/route broker/steps broker/losses broker/print
 store_SRC   = store-worker/main store-worker/serve
 crypto_SRC  = $(patsubst %.c,%,$(wildcard crypto-worker/*.c))
 kexec_SRC   = kexec-worker/main
+crypto_LINK = -Wl,--wrap=free,--wrap=realloc
 crypto_LIB  = -ltss2-esys -ltss2-sys -ltss2-mu -lmbedcrypto -lsodium
 PROGRAMS    = init broker store-worker crypto-worker kexec-worker
 

@@ -19,7 +19,6 @@ enum { FD_CHANNEL = 3, FD_CONFIG = 4, FD_TPM = 5, FD_LANE = 6, FD_HEADER = 7 };
 enum {
 	KEY_BYTES = 32,
 	TAIL_BYTES = 16384,		/* room behind the initramfs for our archive: keys and report */
-	MEMORY_MARGIN = 48 << 20,	/* bytes: kernel text, page tables, the worker programs */
 };
 
 struct secrets {			/* sodium_malloc: guard pages, mlock, not dumped */
@@ -68,6 +67,9 @@ _Noreturn void crypto_exit(struct crypto *c, int status);	/* wipes first */
 void crypto_send(struct crypto *c, uint32_t id, const void *body);
 _Noreturn void crypto_fail(struct crypto *c, enum event event, uint32_t detail);
 void wipe_secrets(struct crypto *c);
+
+/* dispatch.c: waits for one message and handles it. */
+void crypto_receive(struct crypto *c);
 
 /* close.c: the door behind. */
 void close_latch(struct crypto *c);

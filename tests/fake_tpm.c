@@ -181,56 +181,6 @@ crypto_fail(struct crypto *c, enum event event, uint32_t detail)
 	crypto_exit(c, EXIT_CLOSED);
 }
 
-static void
-on_store_filled(struct crypto *c, const struct msg_store_filled *body)
-{
-	if (c->want_fd < 0 || body->slot != c->want.slot || body->part != c->want.part)
-		return;
-	if (c->state.phase == PHASE(SURVEY))
-		survey_filled(c, body);
-	else
-		supply_filled(c, body);
-}
-
-static void
-on_broker_lost(struct crypto *c, const struct msg_broker_lost *body)
-{
-	admit_forget(&c->state, PEER_store);
-	if (c->state.phase == PHASE(SURVEY))
-		survey_lost(c, body->final != 0);
-	else
-		supply_lost(c, body->final != 0);
-}
-
-/* One round of main(). */
-static void
-handle(struct crypto *c)
-{
-	const void *body = frame.body;
-	enum admit_why why;
-	int rc = worker_recv(FD_CHANNEL, WAY_hub, &c->state, &frame, &why);
-
-	if (rc <= 0)
-		crypto_exit(c, rc == 0 ? EXIT_CLOSED : EXIT_PEER);
-	if (frame.id == MSG_store_offer)
-		survey_offer(c, body);
-	else if (frame.id == MSG_store_offered)
-		survey_offered(c, body);
-	else if (frame.id == MSG_store_filled)
-		on_store_filled(c, body);
-	else if (frame.id == MSG_broker_lost)
-		on_broker_lost(c, body);
-	else if (frame.id == MSG_broker_next)
-		supply_next(c);
-	else if (frame.id == MSG_broker_load)
-		load_generation(c);
-	else if (frame.id == MSG_kexec_loaded)
-		load_loaded(c, body);
-	else
-		crypto_exit(c, EXIT_BUG);
-	frame_close(&frame);
-}
-
 /* --- the broker's and the store's parts --- */
 
 void
@@ -310,7 +260,7 @@ deliver(uint32_t id, const void *body)
 	assert_int_equal(play.ended, LIVES);
 	peer_say(play.hub, id, body);
 	if (setjmp(ended_here) == 0)
-		handle(&crypto);
+		crypto_receive(&crypto);
 	else
 		frame_close(&frame);
 }

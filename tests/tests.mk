@@ -9,7 +9,7 @@ VERIFY_DEP = crypto-worker/verify crypto-worker/cmdline
 unit_store_DEP           = store-worker/serve
 unit_store_hostile_DEP   = store-worker/serve
 unit_broker_DEP          = broker/route broker/steps broker/losses broker/print tests/peers
-unit_crypto_DEP          = $(addprefix crypto-worker/,close want survey supply load verify cmdline) tests/fake_tpm tests/peers
+unit_crypto_DEP          = $(addprefix crypto-worker/,close dispatch want survey supply load verify cmdline) tests/fake_tpm tests/peers
 unit_verify_DEP          = $(VERIFY_DEP)
 unit_verify_manifest_DEP = $(VERIFY_DEP)
 unit_cmdline_DEP         = $(VERIFY_DEP)
@@ -17,19 +17,24 @@ unit_tpm_DEP             = $(TPM_DEP)
 unit_tpm_index_DEP       = $(TPM_DEP)
 unit_tpm_bus_DEP         = $(TPM_DEP)
 unit_tpm_hostile_DEP     = $(TPM_DEP)
+unit_kexec_DEP           = tests/peers
+unit_tpm_wipe_DEP        = $(TPM_DEP) crypto-worker/wipe_alloc
 death_DEP                = tests/death_run tests/death_denied policy/rules
 
-UNITS = admit broker cache chan check cmdline doc doc_round journal minisig newc store store_hostile tpm tpm_bus tpm_hostile \
-	tpm_index verify verify_manifest
-UNIT_BIN = $(UNITS:%=$(T)/unit_%) $(T)/death
+hostile_DEP       = tests/hostile_run tests/hostile_rows tests/hostile_maker
+hostile_walls_DEP = tests/hostile_run tests/hostile_rows tests/hostile_maker tests/hostile_stage
+
+UNITS = admit broker cache chan check cmdline crypto doc doc_round journal kexec minisig newc store store_hostile tpm tpm_bus tpm_hostile \
+	tpm_index tpm_wipe verify verify_manifest
+UNIT_BIN = $(UNITS:%=$(T)/unit_%) $(T)/unit_luks $(T)/death $(T)/hostile $(T)/hostile_walls $(HOSTILE)
 
 $(T)/%: $(B)/host/tests/%.o $(B)/host/libipc.a
 	@mkdir -p $(@D)
-	$(CC) $(HLINK) -o $@ $(filter %.o,$^) $(B)/host/libipc.a $(if $(filter unit_tpm%,$*),$(TSS)) -lcmocka -lsodium -lcap
+	$(CC) $(HLINK) -o $@ $(filter %.o,$^) $(B)/host/libipc.a $(if $(filter unit_tpm%,$*),$(TSS)) $(if $(filter unit_tpm_wipe,$*),$(crypto_LINK)) -lcmocka -lsodium -lcap
 define unit_objects
 $(T)/$(1): $$($(1)_DEP:%=$(B)/host/%.o)
 endef
-$(foreach u,$(UNITS:%=unit_%) death,$(eval $(call unit_objects,$(u))))
+$(foreach u,$(UNITS:%=unit_%) death hostile hostile_walls,$(eval $(call unit_objects,$(u))))
 
 # confine() whole, in real static programs under the shipped filters; and its steps in a host program.
 CONFINED = $(POLICIES:%=$(T)/confined-%)
@@ -43,6 +48,25 @@ $(B)/host/tests/unit_confine.o $(B)/host/policy/filter.o: HFLAGS += -DPROGRAM=in
 $(T)/unit_confine: $(addprefix $(B)/host/,tests/unit_confine.o tests/confined_look.o policy/confine.o policy/root.o policy/caps.o policy/filter.o) | $(CONFINED)
 	@mkdir -p $(@D)
 	$(CC) $(HLINK) -o $@ $^ -lcap -lcmocka
+
+# Hostile programs, one per policy, and their twins that no filter holds.
+HOSTILE_PARTS = child else read send take
+HOSTILE = $(foreach p,kexec broker store crypto,$(T)/hostile_$(p) $(T)/hostile_$(p)_twin)
+define hostile_programs
+$(T)/hostile_$(1): $(HOSTILE_PARTS:%=tests/hostile_%.c) $(B)/target/libipc.a $(POLICY_OBJ_$(1))
+	@mkdir -p $$(@D)
+	$$(TCC) $$(TFLAGS) $$(TLINK) -Itests -DPROGRAM=$(1) -o $$@ $$(filter %.c %.o %.a,$$^) -lcap
+$(T)/hostile_$(1)_twin: $(HOSTILE_PARTS:%=tests/hostile_%.c) $(B)/target/libipc.a $(POLICY_OBJ)
+	@mkdir -p $$(@D)
+	$$(TCC) $$(TFLAGS) $$(TLINK) -Itests -DPROGRAM=$(1) -DTWIN -o $$@ $$(filter %.c %.o %.a,$$^) -lcap
+endef
+$(foreach p,kexec broker store crypto,$(eval $(call hostile_programs,$(p))))
+
+# persist-mount against real LUKS images; the shipped kexec-worker between liars.
+$(T)/unit_luks: $(addprefix $(B)/host/tests/,unit_luks.o unit_luks_image.o unit_luks_keys.o unit_luks_run.o) \
+		$(filter-out %/persist_mount.o,$(persist_OBJ)) $(B)/host/libipc.a
+	@mkdir -p $(@D)
+	$(CC) $(HLINK) -o $@ $^ -lcryptsetup -ljson-c -lblkid -lsodium -lcmocka
 
 # Fuzz targets: one per message, one per format.  make check replays the corpus through them; build with CC=clang LIBFUZZER=1 to fuzz.
 MESSAGES := $(shell grep -o '^MSG.[a-z_0-9]*' ipc/msg.def | cut -c5-)
@@ -62,7 +86,7 @@ $(T)/rawput: $(B)/host/tests/rawput.o $(B)/host/libipc.a
 	$(CC) $(HLINK) -o $@ $^ -lsodium
 
 # --- what make check runs, quick ones first -------------------------------------------------------------------------------------
-HOST_TESTS = $(UNITS:%=$(T)/unit_%) $(T)/death $(T)/unit_confine tests/static_test.sh \
+HOST_TESTS = $(UNITS:%=$(T)/unit_%) $(T)/unit_luks $(T)/death $(T)/unit_confine "$(T)/hostile $(T)" "$(T)/hostile_walls $(B)/bin" tests/static_test.sh \
 	"tests/org_test.sh $(B)/bin/sallyport-org" "tests/org_initramfs_test.sh $(B)/bin/sallyport-org" "tests/fuzz_replay.sh $(T)"
 E2E_TESTS  = $(wildcard tests/e2e/test_*.py)
 

@@ -147,7 +147,7 @@ static const struct {
 	{ PHASE(SURVEY) | PHASE(SUPPLY), MSG_crypto_want }, { PHASE(SURVEY), MSG_crypto_refused }, { PHASE(SURVEY), MSG_crypto_node },
 	{ PHASE(SURVEY), MSG_crypto_surveyed }, { PHASE(SUPPLY), MSG_crypto_chosen }, { PHASE(SUPPLY), MSG_crypto_none },
 	{ PHASE(SUPPLY), MSG_crypto_supplied }, { PHASE(SUPPLY) | PHASE(VERIFY), MSG_crypto_rejected },
-	{ PHASE(VERIFY), MSG_crypto_verified }, { PHASE(RECORD), MSG_store_recorded }, { PHASE(LOAD), MSG_kexec_loaded },
+	{ PHASE(VERIFY), MSG_crypto_verified }, { PHASE(RECORD), MSG_store_recorded }, { PHASE(LOAD) | PHASE(STOP), MSG_kexec_loaded },
 };
 
 static int

@@ -1,0 +1,101 @@
+/*
+ * crypto-worker's dispatch: one message in, one handler.  Innermost side of the wall.
+ * Distrusts the broker: what admit() does not let pass ends this program, and with it the boot.
+ */
+#include "crypto.h"
+#include "exits.h"
+
+static struct frame frame;
+
+static void
+on_store_offer(struct crypto *c, const struct msg_store_offer *body)
+{
+	if (c->state.phase == PHASE(SURVEY))	/* the inventory is made: what a fresh store-worker offers is not looked at */
+		survey_offer(c, body);
+}
+
+static void
+on_store_offered(struct crypto *c, const struct msg_store_offered *body)
+{
+	if (c->state.phase == PHASE(SURVEY))
+		survey_offered(c, body);
+}
+
+static void
+on_store_filled(struct crypto *c, const struct msg_store_filled *body)
+{
+	/* An answer to what was asked of a store-worker that is gone says nothing. */
+	if (c->want_fd < 0 || body->slot != c->want.slot || body->part != c->want.part)
+		return;
+	if (c->state.phase == PHASE(SURVEY))
+		survey_filled(c, body);
+	else
+		supply_filled(c, body);
+}
+
+static void
+on_broker_lost(struct crypto *c, const struct msg_broker_lost *body)
+{
+	/* Nothing is forgotten as open: a want that was on its way may still be answered by the fresh one, and that answer is legal. */
+	if (c->state.phase == PHASE(SURVEY))
+		survey_lost(c, body->final != 0);
+	else
+		supply_lost(c, body->final != 0);
+}
+
+static void
+on_broker_next(struct crypto *c, const struct msg_broker_next *body)
+{
+	(void)body;	/* it says nothing */
+	supply_next(c);
+}
+
+static void
+on_broker_load(struct crypto *c, const struct msg_broker_load *body)
+{
+	(void)body;	/* it says nothing */
+	load_generation(c);
+}
+
+static void
+on_kexec_loaded(struct crypto *c, const struct msg_kexec_loaded *body)
+{
+	load_loaded(c, body);
+}
+
+static void
+dispatch(struct crypto *c)
+{
+	const void *body = frame.body;
+
+	switch ((enum msg_id)frame.id) {
+#define ON(name) case MSG_##name: on_##name(c, body); return;
+	ON(store_offer)
+	ON(store_offered)
+	ON(store_filled)
+	ON(broker_lost)
+	ON(broker_next)
+	ON(broker_load)
+	ON(kexec_loaded)
+#undef ON
+	case MSG_crypto_closed: case MSG_crypto_failed: case MSG_crypto_want: case MSG_crypto_refused: case MSG_crypto_node:
+	case MSG_crypto_surveyed: case MSG_crypto_chosen: case MSG_crypto_none: case MSG_crypto_supplied: case MSG_crypto_rejected:
+	case MSG_crypto_verified: case MSG_crypto_handover: case MSG_crypto_wiped: case MSG_crypto_unloaded: case MSG_broker_start:
+	case MSG_broker_survey: case MSG_broker_record: case MSG_broker_go: case MSG_broker_reboot: case MSG_broker_stop:
+	case MSG_init_started: case MSG_store_progress: case MSG_store_recorded: case MSG_none: case MSG_LAST_PLUS_1:
+		break;
+	}
+	crypto_exit(c, EXIT_BUG);	/* not ours to receive: admit() lets none of them through */
+}
+
+void
+crypto_receive(struct crypto *c)
+{
+	enum admit_why why;
+	int rc = worker_recv(FD_CHANNEL, WAY_hub, &c->state, &frame, &why);
+
+	if (rc <= 0)
+		crypto_exit(c, rc == 0 ? EXIT_CLOSED : EXIT_PEER);
+	dispatch(c);
+	frame_close(&frame);
+}
