@@ -32,8 +32,8 @@ if grep -nE '\bsec_[a-z]|luks_key|node_secret' broker/*.c store-worker/*.c kexec
 else ok "secrets only in crypto-worker"; fi
 
 # The house style's hard numbers.
-long=$(git ls-files '*.c' '*.h' | xargs wc -l | awk '$2 != "total" && $1 > 400 { print $2 " " $1 }')
-if [ -z "$long" ]; then ok "no file over 400 lines"; else no "file over 400 lines" "$long"; fi
+long=$(git ls-files '*.c' '*.h' | grep -v '^tests/' | xargs wc -l | awk '$2 != "total" && $1 > 400 { print $2 " " $1 }')
+if [ -z "$long" ]; then ok "no file of the product over 400 lines"; else no "file over 400 lines" "$long"; fi
 if git grep -nIE '\b(system|popen)\(' -- '*.c' >/dev/null; then no "no shell from C" "$(git grep -lIE '\b(system|popen)\(' -- '*.c')"; else ok "no shell from C"; fi
 
 # The documents' generated tables are what the tables make.

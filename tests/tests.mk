@@ -86,7 +86,7 @@ $(T)/rawput: $(B)/host/tests/rawput.o $(B)/host/libipc.a
 	$(CC) $(HLINK) -o $@ $^ -lsodium
 
 # --- what make check runs, quick ones first -------------------------------------------------------------------------------------
-HOST_TESTS = $(UNITS:%=$(T)/unit_%) $(T)/unit_luks $(T)/death $(T)/unit_confine "$(T)/hostile $(T)" "$(T)/hostile_walls $(B)/bin" tests/static_test.sh \
+HOST_TESTS = $(UNITS:%=$(T)/unit_%) "env PERSIST_MOUNT=$(B)/bin/persist-mount $(T)/unit_luks" $(T)/death $(T)/unit_confine "$(T)/hostile $(T)" "$(T)/hostile_walls $(B)/bin" tests/static_test.sh \
 	"tests/org_test.sh $(B)/bin/sallyport-org" "tests/org_initramfs_test.sh $(B)/bin/sallyport-org" "tests/fuzz_replay.sh $(T)"
 E2E_TESTS  = $(wildcard tests/e2e/test_*.py)
 
