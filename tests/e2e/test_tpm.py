@@ -131,6 +131,7 @@ class Tpm(unittest.TestCase):
             tpm.run("tpm2_clear", "-c", "p")
         boots = [node.power_on(), node.power_on()]
         index = tpmhelp.index(node.machine)
+        os.unlink(node.cache)
         preboot.org_tool("cache", "format", node.cache, "--slots", 2, "--slot-size", 32, "--size", 65)
         node.put(cls.gen)
         new = cls.enrolled("new-tpm")
