@@ -237,12 +237,13 @@ prepare(struct prepared *p)
 	p->config_fd = p->console_fd = p->null_fd = p->cache_fd = p->tpm_fd = p->header_fd = -1;
 	(void)umask(077);
 	mounts(p);
+	/* First of all: without a console the kernel leaves 0, 1 and 2 closed, and whatever is opened next would land there. */
+	if (null_device(p) != 0)
+		init_reboot(p, "/dev/null", EARLY_WAIT_MS);
 	p->console_fd = open("/dev/console", O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 	read_config(p);
 	modules(p);
 	settings(p);
-	if (null_device(p) != 0)
-		init_reboot(p, "/dev/null", EARLY_WAIT_MS);
 	if (p->console_fd >= 0)
 		(void)close(p->console_fd);	/* the kernel's choice gives way to the config's */
 	p->console_fd = open_device(p->config.console, O_WRONLY | O_NONBLOCK);

@@ -1,6 +1,6 @@
 /*
- * What stands around the modules of crypto-worker in unit_crypto.c: a TPM that says what the test wants, the functions of main.c, a broker
- * and a store. Outside the wall. crypto-worker's main() is not linked, since it confines: its dispatch is repeated here, word by word.
+ * What stands around the modules of crypto-worker in unit_crypto.c: a TPM that says what the test wants, a broker and a store.
+ * Outside the wall.  crypto-worker's main() is not linked, since it confines: its small functions are repeated here.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,6 @@ struct fake_tpm fake;
 struct crypto crypto;
 struct play play;
 static struct tpm the_tpm;
-static struct frame frame;
 static jmp_buf ended_here;
 static const uint64_t build_time = 1700000000;
 
@@ -261,8 +260,6 @@ deliver(uint32_t id, const void *body)
 	peer_say(play.hub, id, body);
 	if (setjmp(ended_here) == 0)
 		crypto_receive(&crypto);
-	else
-		frame_close(&frame);
 }
 
 void
@@ -366,7 +363,8 @@ play_survey(struct generation *const slots[], unsigned n, const uint32_t flags[]
 	play_expect(MSG_crypto_closed);
 	admit_note(&play.view, MSG_broker_survey);	/* goes to the store */
 	for (unsigned i = 0; i < n; i++) {
-		struct msg_store_offer offer = { .slot = i, .flags = flags != NULL ? flags[i] : 0, .manifest_bytes = slots[i]->manifest_bytes,
+		struct msg_store_offer offer = { .slot = i, .flags = flags != NULL ? flags[i] : 0,
+			.manifest_bytes = slots[i]->manifest_bytes,
 			.minisig_bytes = slots[i]->minisig_bytes, .kernel_bytes = slots[i]->kernel_bytes,
 			.initramfs_bytes = slots[i]->initramfs_bytes };
 
@@ -439,8 +437,8 @@ peer_sign(struct generation *g, unsigned signers)
 void
 peer_generation(struct generation *g, uint64_t version, uint64_t kernel_bytes, uint64_t initramfs_bytes)
 {
-	struct doc_manifest m = { .version = version, .issued = build_time + 1, .kernel_size = kernel_bytes, .initramfs_size = initramfs_bytes,
-		.unpacked_size = 1, .watchdog = 30, .cmdline = "console=ttyS0" };
+	struct doc_manifest m = { .version = version, .issued = build_time + 1, .kernel_size = kernel_bytes,
+		.initramfs_size = initramfs_bytes, .unpacked_size = 1, .watchdog = 30, .cmdline = "console=ttyS0" };
 	uint8_t seed[randombytes_SEEDBYTES] = { (uint8_t)version, (uint8_t)kernel_bytes, (uint8_t)initramfs_bytes };
 	long n;
 

@@ -85,10 +85,10 @@ peer_say_raw(int fd, uint32_t id, uint32_t zero, const void *body, size_t body_b
 	if (nfds > 0) {
 		control.align.cmsg_level = SOL_SOCKET;
 		control.align.cmsg_type = SCM_RIGHTS;
-		control.align.cmsg_len = CMSG_LEN(sizeof(int) * nfds);
+		control.align.cmsg_len = (socklen_t)CMSG_LEN(sizeof(int) * nfds);
 		memcpy(CMSG_DATA(&control.align), fds, sizeof(int) * nfds);
 		hdr.msg_control = control.bytes;
-		hdr.msg_controllen = CMSG_SPACE(sizeof(int) * nfds);
+		hdr.msg_controllen = (socklen_t)CMSG_SPACE(sizeof(int) * nfds);
 	}
 	if (sendmsg(fd, &hdr, MSG_NOSIGNAL) < 0)
 		rc = -errno;

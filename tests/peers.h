@@ -1,7 +1,8 @@
 #ifndef TESTS_PEERS_H
 #define TESTS_PEERS_H
 /*
- * What the tests need to play the other programs: sockets, frames as wrong as one likes, a legal body for every message, signed generations.
+ * What the tests need to play the other programs: sockets, frames as wrong as one likes, a legal body for every message,
+ * signed generations.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -61,7 +61,7 @@ the_good_path_ends_in_one_jump(void **state)
 static void
 a_worker_that_is_replaced(unsigned phase_no)
 {
-	if ((PHASE(SURVEY) | PHASE(SUPPLY) | PHASE(RECORD)) >> phase_no & 1) {
+	if ((PHASE(SURVEY) | PHASE(SUPPLY) | PHASE(VERIFY) | PHASE(RECORD)) >> phase_no & 1) {
 		assert_int_equal(rig.starts[PEER_store], 2);
 		assert_int_equal(broker.restarts, 1);
 	}
@@ -212,7 +212,8 @@ what_is_not_due_is_refused_in_every_phase_from_everyone(void **state)
 				if (is_due(phase, from, id) || (phase == PHASE_NO_GO && from == PEER_crypto))
 					continue;
 				peer_sample(id, &sample);
-				refused(phase, from, id, 0, &sample, known ? msg_table[id].size : 8, known ? fd_kind_count(msg_table[id].fd) : 0);
+				refused(phase, from, id, 0, &sample, known ? msg_table[id].size : 8,
+				    known ? fd_kind_count(msg_table[id].fd) : 0);
 			}
 }
 

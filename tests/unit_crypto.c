@@ -124,8 +124,8 @@ drop_handover(void)
 static void
 check_archive(const struct generation *g, const struct generation *prev)
 {
-	static const struct { const char *name; uint32_t mode; } due[] = { { "luks.key", S_IFREG | 0400 }, { "luks.key.prev", S_IFREG | 0400 },
-		{ "sallyport", S_IFDIR | 0755 }, { "sallyport/report", S_IFREG | 0444 }, { "TRAILER!!!", 0 } };
+	static const struct { const char *name; uint32_t mode; } due[] = { { "luks.key", S_IFREG | 0400 },
+		{ "luks.key.prev", S_IFREG | 0400 }, { "sallyport", S_IFDIR | 0755 }, { "sallyport/report", S_IFREG | 0444 }, { "TRAILER!!!", 0 } };
 	size_t at = g->initramfs_bytes, content, next;
 	struct doc_report report;
 	struct doc_error error;
@@ -424,7 +424,8 @@ every_flipped_byte_of_a_document_refuses(void **state)
 
 			while (f == 1 && line != g.minisig && line[-1] != '\n')
 				line--;
-			quiet = f == 1 && strncmp(line, "untrusted comment: ", 19) == 0 && g.minisig + at >= line + 19 && g.minisig[at] != '\n';
+			quiet = f == 1 && strncmp(line, "untrusted comment: ", 19) == 0 && g.minisig + at >= line + 19 &&
+			    g.minisig[at] != '\n';
 			files[f][at] = (char)(files[f][at] ^ 1);
 			play_open();
 			assert_int_equal(play_survey(slots, 1, NULL), MSG_crypto_surveyed);
@@ -557,9 +558,10 @@ offers(unsigned n, uint32_t slot)
 	struct msg_store_offered offered = { .count = n < SLOTS_MAX ? n : SLOTS_MAX };
 
 	admit_note(&play.view, MSG_broker_survey);
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
 		play_tell(MSG_store_offer, &offer);
-	assert_int_equal(crypto.offered, offered.count);
+		assert_int_equal(crypto.offered, i < SLOTS_MAX ? i + 1 : SLOTS_MAX);
+	}
 	play_tell(MSG_store_offered, &offered);
 }
 
@@ -735,6 +737,7 @@ an_answer_to_a_want_from_before_the_loss_ended_crypto_worker(void **state)
 	lost(0);
 	play_fill(&newest);
 	assert_int_equal(play.ended, LIVES);
+	assert_int_equal(play_hear(), MSG_none);	/* and it says nothing */
 	play_close();
 }
 
@@ -884,8 +887,8 @@ every_answer_of_the_tpm_at_every_step_closes_the_latch(void **state)
 			if (step >= INDEX_NEW)
 				fake.index[0] = EV_tpm_not_enrolled;
 			fake.open_leaves_one = step == OPEN_HALF;
-			*(step <= OPEN_HALF ? &fake.open : step == INDEX ? &fake.index[0] : step == READ || step == READ_AGAIN ? &fake.read :
-			    step == CLOSE || step == CLOSE_NEW ? &fake.close : step == ENROL ? &fake.enrol : &fake.index[1]) = e;
+			*(step <= OPEN_HALF ? &fake.open : step == INDEX ? &fake.index[0] :
+			    step == READ || step == READ_AGAIN ? &fake.read : step == CLOSE || step == CLOSE_NEW ? &fake.close : step == ENROL ? &fake.enrol : &fake.index[1]) = e;
 			play_latch();
 			assert_int_equal(fake.opens, 1);
 			assert_int_equal(fake.enrols, step >= INDEX_NEW);
@@ -898,14 +901,16 @@ every_answer_of_the_tpm_at_every_step_closes_the_latch(void **state)
 static void
 enrolment_happens_only_where_nothing_was(void **state)
 {
-	static const enum event indexes[] = { EV_none, EV_tpm_not_enrolled, EV_tpm_unfinished, EV_tpm_index_name, EV_tpm_error, EV_tpm_policy };
+	static const enum event indexes[] = { EV_none, EV_tpm_not_enrolled, EV_tpm_unfinished, EV_tpm_index_name, EV_tpm_error,
+		EV_tpm_policy };
 
 	(void)state;
 	for (unsigned x = 0; x < sizeof indexes / sizeof indexes[0]; x++)
 		for (unsigned header = 0; header < 3; header++)		/* invalid, blank, knows another node */
 			for (unsigned enrol = 0; enrol < 2; enrol++) {
 				int absent = indexes[x] == EV_tpm_not_enrolled, may = absent && header == 1 && enrol == 1;
-				enum event due = may ? EV_none : !absent ? indexes[x] == EV_none && header == 2 ? EV_tpm_exchanged : indexes[x] :
+				enum event due = may ? EV_none :
+				    !absent ? indexes[x] == EV_none && header == 2 ? EV_tpm_exchanged : indexes[x] :
 				    header == 2 ? EV_tpm_cleared : enrol == 0 ? EV_tpm_not_enrolled : EV_cache_format;
 
 				play_open();

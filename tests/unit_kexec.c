@@ -1,8 +1,8 @@
 /*
  * The shipped kexec-worker, confined as it is, between a broker and a crypto-worker that lie.  Outside the wall; needs root.
  *
- * It holds CAP_SYS_BOOT, and broker_go and broker_reboot are all that it takes to use it: the one function that sends here refuses both, and
- * every worker runs as process 1 of a PID namespace of its own, where reboot(2) ends that namespace and nothing else.  The kernels that it
+ * It holds CAP_SYS_BOOT, and broker_go and broker_reboot are all that it takes to use it: the one function that sends here refuses
+ * both, and every worker runs as process 1 of a PID namespace of its own, where reboot(2) ends that namespace and nothing else.  The kernels that it
  * is given are zeros, which no kexec_file_load(2) takes.
  */
 #include <errno.h>
@@ -139,10 +139,10 @@ send_to(int fd, uint32_t id, uint32_t zero, const void *body, size_t len_bytes, 
 	if (nfds > 0) {
 		control.align.cmsg_level = SOL_SOCKET;
 		control.align.cmsg_type = SCM_RIGHTS;
-		control.align.cmsg_len = CMSG_LEN(sizeof(int) * nfds);
+		control.align.cmsg_len = (socklen_t)CMSG_LEN(sizeof(int) * nfds);
 		memcpy(CMSG_DATA(&control.align), fds, sizeof(int) * nfds);
 		hdr.msg_control = control.bytes;
-		hdr.msg_controllen = CMSG_SPACE(sizeof(int) * nfds);
+		hdr.msg_controllen = (socklen_t)CMSG_SPACE(sizeof(int) * nfds);
 	}
 	assert_int_equal(sendmsg(fd, &hdr, MSG_NOSIGNAL), (ssize_t)(sizeof head + len_bytes));
 }

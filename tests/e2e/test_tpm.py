@@ -5,6 +5,7 @@ A refusal wants three things: its exact code, no second kernel, and a positive t
 each case, so that each begins with the same TPM and disk; what was altered is the only difference to the twin. Machines run two at a time.
 """
 
+import hashlib
 import os
 import sys
 import tempfile
@@ -14,7 +15,6 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import mkgen
 import preboot
 import tpmhelp
-import vm
 
 DIR = os.path.join(preboot.BUILD, "e2e", "tpm")
 DONE = "GENERATION DONE"
@@ -107,7 +107,7 @@ class Tpm(unittest.TestCase):
             tpmhelp.ATTRIBUTES | tpmhelp.FINISHED, tpmhelp.policy(report["pcr4"], report["pcr7"]), tpmhelp.INDEX_BYTES))
         org_key, secret = tpmhelp.stored(self.node.machine, report["node"])
         key = tpmhelp.luks_key(secret, org_key, self.id)
-        self.assertIn(__import__("hashlib").sha256(key).hexdigest(), self.first.block("gen")["luks.key"])
+        self.assertIn(hashlib.sha256(key).hexdigest(), self.first.block("gen")["luks.key"])
         again = self.scenarios.result("again")
         self.came_up(again, report["node"])
         self.banks(again, *tpmhelp.BANKS)
