@@ -97,3 +97,6 @@ check: all test-programs build/stamp/kernels
 	tests/run.py $(HOST_TESTS) $(E2E_TESTS)
 demo: all build/stamp/kernels
 	tests/e2e/demo.py
+
+bench: all build/stamp/kernels
+	tests/bench.py

@@ -1,0 +1,269 @@
+#!/usr/bin/python3
+"""The generation, as its root: the key is there once and then nowhere, the TPM stays shut, kexec is off, the report tells the truth.
+
+One machine: the first boot enrols, opens /persist, has its memory dumped, then root tries every TPM command of preboot's and every way to
+kexec. The second boots a newer generation with the former one's key beside its own, memory dumped again; then root deletes the index.
+The third must say so. A copy of the machine gets a kernel that kexec rejects, for the report's sake. Two machines run at a time.
+"""
+
+import hashlib
+import os
+import re
+import struct
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import mkgen
+import persist_gen
+import preboot
+import tpmhelp
+import vm
+
+DIR = os.path.join(preboot.BUILD, "e2e", "inside")
+DONE = "GENERATION DONE"
+
+# Opens /persist as a generation does, keeps 32 random bytes in a file in memory, and waits for what is to be done next.
+KEEP = r"""
+head -c 32 /dev/urandom >/run/planted
+echo "planted $(xxd -p -c 64 /run/planted)"
+if [ -b /dev/vdc ]; then
+	persist-mount --device /dev/vdc --format --mkfs 2>&1 | sed 's/^persist-mount: /persist /'
+	umount /persist
+fi
+echo "left $(ls /luks.key /luks.key.prev 2>/dev/null | tr '\n' ' ')"
+echo WIPED
+read -r mode </dev/ttyS0
+"""
+
+# tpm NAME COMMAND...: the command's status and the first response code that is not zero.
+ATTACK = r"""
+tpm() {
+	name=$1; shift
+	out=$("$@" 2>&1); status=$?
+	code=$(echo "$out" | sed -n 's/.*ErrorCode (0x0*\([0-9a-f]*\)).*/\1/p' | head -n 1)
+	echo "tpm.$name $status ${code:-0}"
+}
+index=0x01535059
+if [ "$mode" = attack ]; then
+	head -c 84 /dev/zero >/tmp/zeros
+	tpm2_nvreadpublic $index | sed -n 's/.*value: */public /p' | head -n 2 | tail -n 1
+	for op in read readlock write writelock; do
+		with=
+		[ $op = read ] && with="-s 84"
+		[ $op = write ] && with="-i /tmp/zeros"
+		tpm $op.index tpm2_nv$op $index -C $index $with
+		tpm $op.owner tpm2_nv$op $index -C o $with
+		tpm $op.platform tpm2_nv$op $index -C p $with
+		tpm2_startauthsession --policy-session -S /tmp/session
+		tpm $op.measured tpm2_policypcr -S /tmp/session -l sha256:4,7,8
+		tpm $op.policy tpm2_nv$op $index -C $index -P session:/tmp/session $with
+		tpm2_flushcontext /tmp/session
+	done
+	{ tpm2_pcrread -Q -o /tmp/pcrs sha256:4,7; cat /tmp/pcrs; head -c 32 /dev/zero; } >/tmp/open
+	tpm2_startauthsession --policy-session -S /tmp/session
+	tpm told tpm2_policypcr -S /tmp/session -l sha256:4,7,8 -f /tmp/open
+	tpm compare.owner tpm2_policynv -S /tmp/session -C o -i /tmp/zeros $index eq
+	tpm2_flushcontext /tmp/session
+	tpm pcrreset tpm2_pcrreset 8
+	tpm2_nvreadpublic $index | sed -n 's/.*value: */public /p' | head -n 2 | tail -n 1
+fi
+[ "$mode" = attack ] || [ "$mode" = kexec ] && kexec_try /dev/vdb
+echo "kexec_load_disabled.then $(cat /proc/sys/kernel/kexec_load_disabled)"
+[ "$mode" = undefine ] && tpm undefine tpm2_nvundefine $index -C o
+"""
+
+
+class Memory:
+    """Dumps of one boot: at the checkpoint after loading, and in the generation once the key is wiped."""
+
+    def __init__(self, node, mode):
+        self.node = node
+        self.paths = [node.machine.path(n) for n in ("loaded", "wiped")]
+        self.on = [(r"\[7/8\]", lambda b: b.dump(self.paths[0])), ("^WIPED", lambda b: (b.dump(self.paths[1]), b.type(mode + "\n")))]
+
+    def counts(self, *needles):
+        found = [vm.count(path, *needles) for path in self.paths]
+        for path in self.paths:
+            os.unlink(path)
+        return found
+
+
+class Inside(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.org = org = preboot.Organisation(DIR)
+        cls.kexec_try = tpmhelp.compile_static("kexec_try", org.path("kexec_try"))
+        cls.image = org.image(org.config(retry_wait=1))
+        cls.one = cls.generation("one", 1, "6.1")
+        cls.id = {"one": preboot.generation_id(cls.one)}
+        cls.two = cls.generation("two", 2, "6.12")
+        cls.id["two"] = preboot.generation_id(cls.two)
+        cls.kernel_disk = org.path("kernel.img")
+        with open(preboot.kernel("6.1"), "rb") as f, open(cls.kernel_disk, "wb") as out:
+            out.write(f.read() + bytes(512))
+            out.truncate(out.tell() // 512 * 512)
+        cls.node = preboot.Node(org.path("node"), org, slots=4, slot_mib=48, image=cls.image)
+        cls.node.put(cls.one)
+        cls.scenarios = tpmhelp.Scenarios(cls)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.scenarios.close()
+
+    @classmethod
+    def generation(cls, name, version, line):
+        pieces = persist_gen.pieces()
+        pieces["programs"] += [(cls.kexec_try, "/sbin/kexec_try")]
+        path = mkgen.make(cls.org.path(name + ".img"), name, compress="zstd", tpm2=True, hooks=[tpmhelp.HOOK, KEEP, ATTACK],
+                          kernel_dir=os.path.join(preboot.BUILD, "kernel", line), **pieces)
+        return cls.org.generation(name, version, path, line=line)
+
+    @classmethod
+    def disks(cls, node):
+        return [(cls.kernel_disk, "read-only=on"), node.machine.disk("persist", size_mb=64)]
+
+    @classmethod
+    def run_life(cls):
+        node, seen = cls.node, {}
+        memory = Memory(node, "attack")
+        seen["one"] = node.power_on(disks=cls.disks(node), on=memory.on, stop_on=DONE, timeout_s=200)
+        id = tpmhelp.node_of(seen["one"])
+        org_key, secret = tpmhelp.stored(node.machine, id)
+        keys = [tpmhelp.luks_key(secret, org_key, cls.id[n]) for n in ("one", "two")]
+        needles = lambda boot: [secret, secret.hex().encode()] + [f for k in keys for f in (k, k.hex().encode())] + [
+            bytes.fromhex(boot.block("one")["planted"] if boot.block("one") else boot.block("two")["planted"])]
+        seen["one.memory"] = memory.counts(*needles(seen["one"]))
+        node.healthy(cls.id["one"])
+        cls.after_one = tpmhelp.clone(node, "rejected")
+        node.put(cls.two)
+        memory = Memory(node, "undefine")
+        seen["two"] = node.power_on(disks=cls.disks(node), on=memory.on, stop_on=DONE, timeout_s=200)
+        seen["two.memory"] = memory.counts(*needles(seen["two"]))
+        seen["undefined"] = node.power_on()
+        seen["index"] = tpmhelp.index(node.machine)
+        return seen, keys
+
+    @classmethod
+    def run_twin(cls):
+        """The same generation started without preboot, hence without its words on the command line: kexec works."""
+        machine = vm.Machine(cls.org.path("twin"))
+        return machine.boot(preboot.kernel("6.1"), cls.org.path("one.img"), preboot.GENERATION_LINE, stop_on=DONE, tpm=False,
+                            disks=[machine.disk("cache", size_mb=1), (cls.kernel_disk, "read-only=on")],
+                            on=[("^WIPED", lambda b: b.type("kexec\n"))])
+
+    @classmethod
+    def run_rejected(cls):
+        """A kernel that kexec rejects, signed by all; the next power-on falls back by itself."""
+        cls.scenarios.result("life") if not hasattr(cls, "after_one") else None
+        node = cls.after_one
+        with open(preboot.kernel("6.1"), "rb") as f:
+            kernel = bytearray(f.read())
+        kernel[0x236:0x238] = b"\0\0"
+        path = cls.org.path("rejected-kernel")
+        with open(path, "wb") as f:
+            f.write(kernel)
+        node.put(cls.org.generation("rejected", 3, cls.org.path("one.img"), kernel_image=path))
+        go = [("^WIPED", lambda b: b.type("go\n"))]
+        return node.power_on(), node.power_on(stop_on=DONE, on=go, disks=cls.disks(node))
+
+    def life(self):
+        return self.scenarios.result("life")
+
+    # The key.
+
+    def test_key_is_handed_over(self):
+        seen, keys = self.life()
+        fact = "present %s mode=400 uid=0 gid=0 nlink=1 size=32"
+        one, two = seen["one"].block("one"), seen["two"].block("two")
+        digest = [hashlib.sha256(k).hexdigest() for k in keys]
+        self.assertEqual((one["luks.key"], one["luks.key.prev"]), (fact % digest[0], "absent"))
+        self.assertEqual((two["luks.key"], two["luks.key.prev"]), (fact % digest[1], fact % digest[0]))
+        for facts, opened in (one, "formatted, keyslot 0"), (two, "added keyslot 1"):
+            self.assertIn(opened, facts["persist"])
+            self.assertEqual(facts["left"].strip(), "")
+
+    def test_memory_holds_no_key(self):
+        seen, _ = self.life()
+        for name in "one", "two":
+            loaded, wiped = seen[name + ".memory"]
+            secret, secret_hex, one, one_hex, two, two_hex, planted = range(7)
+            with self.subTest(name):
+                self.assertGreater(wiped[planted], 0)       # the search finds what is there
+                # After loading the keys stand in what the kernel is about to jump into; the secret is gone from then on.
+                self.assertGreater(loaded[one], 0)
+                self.assertEqual(loaded[two] > 0, name == "two")
+                self.assertEqual([loaded[i] for i in (secret, secret_hex, one_hex, two_hex)], [0] * 4)
+                self.assertEqual(wiped[:planted], [0] * planted)
+
+    # The TPM.
+
+    def attacks(self):
+        facts = self.life()[0]["one"].block("one")
+        return {k[4:]: (int(v.split()[0]), int(v.split()[1], 16)) for k, v in facts.items() if k.startswith("tpm.")}, facts
+
+    def test_tpm_stays_shut(self):
+        said, facts = self.attacks()
+        self.maxDiff = None
+        self.assertEqual({k: code for k, (status, code) in said.items()}, {})
+
+    # kexec.
+
+    def test_kexec_is_off(self):
+        tries = ["kexec_load_disabled=0"] + ["kexec_file_load" + x for x in ("", ", no initramfs", ", on crash", ", unload")] + [
+            "kexec_load" + x for x in ("", ", on crash", ", unload")] + ["kexec_load_disabled=0"]
+        boot, twin = self.life()[0]["one"], self.scenarios.result("twin")
+        said, could = ([m.groups() for m in b.find_all(r"^kexec_try (.+): (done|errno \d+)")] for b in (boot, twin))
+        self.assertEqual([t for t, _ in said], tries, boot.serial)
+        self.assertEqual([e for _, e in said], ["errno 22"] + ["errno 1"] * 7 + ["errno 22"], boot.serial)
+        for name in "one", "two":
+            facts = self.life()[0][name].block(name)
+            self.assertEqual((facts["kexec_load_disabled"], facts["kexec_load_disabled.then"]), ("1", "1"))
+        # What is refused here works where nobody has switched it off.
+        self.assertEqual([t for t, _ in could], tries, twin.serial)
+        could = dict(could)
+        for what in "kexec_file_load", "kexec_file_load, no initramfs", "kexec_load", "kexec_load, unload":
+            self.assertEqual(could[what], "done", twin.serial)
+
+    # The owner deletes the index: the node is gone, and nothing takes its place.
+
+    def test_deleted_index_is_not_made_again(self):
+        seen, _ = self.life()
+        self.assertEqual(seen["two"].block("two")["tpm.undefine"], "0 0")
+        boot = seen["undefined"]
+        self.assertEqual(preboot.codes(boot), [203], boot.serial)
+        self.assertFalse(preboot.booted(boot), boot.serial)
+        self.assertEqual(boot.ended, "guest-reset", boot.serial)
+        self.assertIsNone(seen["index"])
+
+    # The report.
+
+    def check_report(self, boot, name, **wanted):
+        facts, report = boot.block(name), tpmhelp.report(boot, name)
+        times = {int(m.group(2)): int(m.group(1).replace(".", "")) for m in boot.find_all(r"^sallyport +(\d+\.\d{3}) \[(\d)/8\]")}
+        ms = [int(report.pop(k)) for k in ("ms_start", "ms_closed", "ms_surveyed", "ms_supplied", "ms_verified", "ms_loading")]
+        order = [times[1], ms[0], ms[1], times[2], ms[2], times[3], ms[3], times[4], ms[4], times[5], times[6], ms[5], times[7]]
+        self.assertEqual(order, sorted(order))
+        id = self.id[name]
+        self.assertEqual(report, dict({
+            "generation": id, "cause": "newest", "keys_good": "2", "keys_need": "2", "node": tpmhelp.node_of(boot), "enrolled_now": "0",
+            "previous_key": "0", "pcr4": facts["pcr4.sha256"], "pcr7": facts["pcr7.sha256"], "last_failure": "0",
+            "pcr8": tpmhelp.extended("sha256", tpmhelp.LATCH, bytes.fromhex(id))}, **wanted))
+        self.assertEqual(facts["pcr8.sha256"], report["pcr8"])
+        self.assertIn("sallyport.boot=" + id, facts["cmdline"].split())
+
+    def test_report(self):
+        seen, _ = self.life()
+        self.check_report(seen["one"], "one", version="1", slot="0", enrolled_now="1")
+        self.check_report(seen["two"], "two", version="2", slot="1", previous_key="1")
+        self.assertEqual(tpmhelp.node_of(seen["two"]), tpmhelp.node_of(seen["one"]))
+
+    def test_report_of_a_fallback(self):
+        rejected, boot = self.scenarios.result("rejected")
+        self.assertEqual(preboot.codes(rejected), [601], rejected.serial)
+        self.assertFalse(preboot.booted(rejected), rejected.serial)
+        self.check_report(boot, "one", version="1", slot="0", cause="fallback")
+
+
+if __name__ == "__main__":
+    unittest.main()
