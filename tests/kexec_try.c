@@ -44,15 +44,16 @@ copy_kernel(const char *path)
 static void
 try_file(const char *path)
 {
-	int kernel = copy_kernel(path), empty = memfd_create("initramfs", MFD_CLOEXEC);
+	int kernel = copy_kernel(path), initramfs = memfd_create("initramfs", MFD_CLOEXEC);
 
-	if (kernel < 0 || empty < 0) {
+	/* Four zeros: an empty file is refused for being empty. */
+	if (kernel < 0 || initramfs < 0 || write(initramfs, "\0\0\0", 4) != 4) {
 		say("open", -1);
 		return;
 	}
-	say("kexec_file_load", syscall(SYS_kexec_file_load, kernel, empty, 2UL, "x", 0UL));
+	say("kexec_file_load", syscall(SYS_kexec_file_load, kernel, initramfs, 2UL, "x", 0UL));
 	say("kexec_file_load, no initramfs", syscall(SYS_kexec_file_load, kernel, -1, 2UL, "x", (unsigned long)KEXEC_FILE_NO_INITRAMFS));
-	say("kexec_file_load, on crash", syscall(SYS_kexec_file_load, kernel, empty, 2UL, "x", (unsigned long)KEXEC_FILE_ON_CRASH));
+	say("kexec_file_load, on crash", syscall(SYS_kexec_file_load, kernel, initramfs, 2UL, "x", (unsigned long)KEXEC_FILE_ON_CRASH));
 	say("kexec_file_load, unload", syscall(SYS_kexec_file_load, -1, -1, 1UL, "", (unsigned long)KEXEC_FILE_UNLOAD));
 }
 

@@ -31,7 +31,8 @@ BANKS = ("sha1", "sha256", "sha384", "sha512")
 
 # Facts for mkgen.make(tpm2=True): PCR 4, 7, 8 of every active bank, and whether the TPM is in lockout.
 HOOK = r"""
-tpm2_pcrread | awk '/:$/ { bank = substr($1, 1, length($1) - 1) } $1 ~ /^[478]$/ && $2 == ":" { print "pcr" $1 "." bank, tolower(substr($3, 3)) }'
+tpm2_pcrread | awk '/:$/ { bank = substr($1, 1, length($1) - 1) }
+	$1 ~ /^[478]$/ && $2 == ":" { print "pcr" $1 "." bank, tolower(substr($3, 3)) }'
 echo "lockout $(tpm2_getcap properties-variable | sed -n 's/.*inLockout: *//p')"
 """
 
