@@ -10,9 +10,8 @@
  *   kill_how=kill                   kill: SIGKILL; exit: its next system call is exit_group(2); hang: never goes on; look: nothing
  *   kill_timeouts=0                 after a hang, so many waits of 10 s and more end after 2 s: the deadline's effect without its wait
  */
+#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,22 +21,32 @@
 #include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
+#include <sched.h>
+#include <fcntl.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "killer.h"
 #include "msg.h"
 
 enum when { WHEN_before, WHEN_after, WHEN_received, WHEN_routed, WHEN_COUNT };
 enum how { HOW_kill, HOW_exit, HOW_hang, HOW_look, HOW_COUNT };
-enum { TASKS = 32, LONG_S = 10, SHORT_S = 2, TPM_HEAD = 10, FD_TPM = 5 /* peer.def */ };
+enum { TASKS = 32, NOBODY = -1, LONG_S = 10, SHORT_S = 2, TPM_HEAD = 10, FD_TPM = 5 /* peer.def */ };
 
-const char *const programs[PEER_COUNT] = { "init", "broker", "store", "crypto", "kexec" };
+struct task {
+	pid_t pid;
+	int program, next;	/* enum peer or NOBODY; next: what an execve under way begins */
+	int looked, exits, near;
+	uint64_t nr, args[6];	/* of the system call under way */
+};
+
+static const char *const programs[PEER_COUNT] = { "init", "broker", "store", "crypto", "kexec" };
 static const char *const paths[PEER_COUNT] = { "/init.real", "/bin/broker", "/bin/store-worker", "/bin/crypto-worker", "/bin/kexec-worker" };
 static const char *const whens[WHEN_COUNT] = { "before", "after", "received", "routed" };
 static const char *const hows[HOW_COUNT] = { "kill", "exit", "hang", "look" };
@@ -50,7 +59,7 @@ static struct {
 } order;
 static struct task tasks[TASKS];
 
-void
+static void __attribute__((format(printf, 1, 2)))
 say(const char *format, ...)
 {
 	char line[200];
@@ -62,7 +71,8 @@ say(const char *format, ...)
 	va_end(args);
 	if (n < 0)
 		return;
-	n = (size_t)n > sizeof line - 3 ? (int)sizeof line - 3 : n;
+	if ((size_t)n > sizeof line - 3)
+		n = (int)sizeof line - 3;
 	(void)memcpy(line + n, "\r\n", 2);
 	(void)!write(STDERR_FILENO, line, (size_t)n + 2);	/* a line that is missing fails the test */
 	(void)tcdrain(STDERR_FILENO);	/* the machine may end at once: a panic sends nothing that still waits */
@@ -224,6 +234,63 @@ at(struct task *t, const char *name, enum when when)
 }
 
 /* --- what is seen --- */
+
+static int
+is_terminal(pid_t pid, uint64_t fd, struct stat *st)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof path, "/proc/%d/fd/%llu", pid, (unsigned long long)fd);
+	return stat(path, st) == 0 && S_ISCHR(st->st_mode) && (major(st->st_rdev) == 4 || major(st->st_rdev) == 5);
+}
+
+/* One line per descriptor that leads to a terminal, with its flags of open(2). */
+static void
+look(struct task *t)
+{
+	char path[64], line[64];
+	struct dirent *entry;
+	struct stat st;
+	unsigned total = 0;
+	DIR *dir;
+
+	(void)snprintf(path, sizeof path, "/proc/%d/fd", t->pid);
+	dir = opendir(path);
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		int fd = entry->d_name[0] == '.' ? -1 : atoi(entry->d_name);
+		unsigned flags = 0;
+		FILE *info;
+
+		if (fd < 0)
+			continue;
+		total++;
+		if (!is_terminal(t->pid, (uint64_t)fd, &st))
+			continue;
+		(void)snprintf(path, sizeof path, "/proc/%d/fdinfo/%d", t->pid, fd);
+		info = fopen(path, "r");
+		while (info != NULL && fgets(line, sizeof line, info) != NULL)
+			if (sscanf(line, "flags: %o", &flags) == 1)
+				say("KILLER terminal %s %d %u:%u %o", programs[t->program], fd, major(st.st_rdev), minor(st.st_rdev), flags);
+		if (info != NULL)
+			(void)fclose(info);
+	}
+	if (dir != NULL)
+		(void)closedir(dir);
+	say("KILLER looked %s %u", programs[t->program], total);
+}
+
+/* Nothing may ask a terminal for input: neither read(2) and its relatives nor ioctl(2). */
+static void
+watch_read(const struct task *t)
+{
+	static const uint64_t readers[] = { SYS_read, SYS_pread64, SYS_readv, SYS_preadv, SYS_preadv2, SYS_splice, SYS_ioctl };
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++)
+		if (t->nr == readers[i] && is_terminal(t->pid, t->args[0], &st))
+			say("KILLER console read by %s, system call %llu", t->program == NOBODY ? "nobody" : programs[t->program],
+			    (unsigned long long)t->nr);
+}
 
 /* The deadline of a wait that is about to begin is brought near. */
 static void
@@ -391,8 +458,6 @@ main(void)
 	(void)close(ready[1]);
 	if (read(ready[0], &byte, 1) != 1)
 		say("KILLER broken: no tracer");
-	if (order.how == HOW_look)
-		look_plant();
 	(void)execve(paths[PEER_init], argv, envp);
 	say("KILLER broken: %s: %s", paths[PEER_init], strerror(errno));
 	return 1;

@@ -6,7 +6,7 @@
     test_kill.py slow       two held programs with the broker's own deadlines: four minutes
     test_kill.py ROW...     these rows alone: store_SUPPLY
 
-The image is the shipped one with tests/killer*.c as /init and the real init, unchanged, at /init.real. Ends:
+The image is the shipped one with tests/killer.c as /init and the real init, unchanged, at /init.real. Ends:
   boots     the second kernel comes up
   stop      a stable code, the wait before the reboot, a reset by the guest, no second kernel
   reboot    no orderly stop: PID 1 ends, the kernel's panic reboots; no second kernel
@@ -150,12 +150,15 @@ def chosen(r):
     return r.only in (("slow",) if "slow" in WANTED else ("all", None) if "all" in WANTED else (None,))
 
 
+def is_reset(r):
+    return r.end != "boots" and "then" not in r.options
+
+
 def killer_image(org, config):
     """The shipped image with another first program, made here from its source."""
     killer, files = org.path("killer"), org.path("files.list")
     preboot.run(os.path.join(preboot.BIN, "sallyport-cc"), *COMPILE, "-I" + preboot.TOP + "/ipc", "-I" + preboot.TOP + "/policy",
-                "-o", killer, os.path.join(preboot.TOP, "tests/killer.c"),
-                os.path.join(preboot.TOP, "tests/killer_look.c"), os.path.join(preboot.BUILD, "target/libipc.a"))
+                "-o", killer, os.path.join(preboot.TOP, "tests/killer.c"), os.path.join(preboot.BUILD, "target/libipc.a"))
     with open(os.path.join(preboot.TOP, "image/files.list")) as f:
         text, n = re.subn(r"(?m)^file /init 0755 (.*)$", "file /init 0755 %s\nfile /init.real 0755 \\1" % killer, f.read())
     assert n == 1, "files.list has no /init"
