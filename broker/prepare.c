@@ -14,6 +14,7 @@
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -186,6 +187,25 @@ null_device(struct prepared *p)
 	return p->null_fd < 0 ? -errno : 0;
 }
 
+/*
+ * The console for output alone.  Without CREAD the driver drops whatever is typed; without IXON a Ctrl-S holds nothing; without ECHO
+ * nothing typed before this stands among our lines.  termios(3); not every console is a terminal.
+ */
+static int
+open_console(const char *name)
+{
+	struct termios t;
+	int fd = open_device(name, O_WRONLY | O_NONBLOCK);
+
+	if (fd < 0 || tcgetattr(fd, &t) != 0)
+		return fd;
+	t.c_cflag &= ~(tcflag_t)CREAD;
+	t.c_iflag = IGNBRK | IGNPAR;
+	t.c_lflag = 0;
+	(void)tcsetattr(fd, TCSANOW, &t);	/* it is opened for writing alone in any case */
+	return fd;
+}
+
 static void
 read_config(struct prepared *p)
 {
@@ -246,7 +266,7 @@ prepare(struct prepared *p)
 	settings(p);
 	if (p->console_fd >= 0)
 		(void)close(p->console_fd);	/* the kernel's choice gives way to the config's */
-	p->console_fd = open_device(p->config.console, O_WRONLY | O_NONBLOCK);
+	p->console_fd = open_console(p->config.console);
 	p->tpm_fd = open_device(p->config.tpm, O_RDWR);
 	if (p->tpm_fd < 0)
 		say_event(p, EV_tpm_absent, p->config.tpm);

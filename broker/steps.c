@@ -3,6 +3,7 @@
  * Distrusts the workers' numbers no more than check_NAME() does: they are printed and counted, never used as sizes or places.
  */
 #include <string.h>
+#include <unistd.h>
 
 #include "broker.h"
 #include "exits.h"
@@ -25,12 +26,23 @@ step_start_program(struct broker *b, enum peer program)
 	step_expect(b, STEP_MS);
 }
 
+/* Whose part is over ends by itself when it reads the end of its channel; what it had still under way is no misbehaviour. */
+static void
+dismiss(struct broker *b, enum peer peer)
+{
+	if (b->channel[peer] >= 0)
+		(void)close(b->channel[peer]);
+	b->channel[peer] = -1;
+}
+
 /* The end of this attempt to boot: say so, wait, reboot.  Nothing is asked of a person and nothing is read from one. */
 void
 step_begin_wait(struct broker *b)
 {
 	b->state.phase = PHASE(STOP);
 	b->stopping = 1;
+	dismiss(b, PEER_store);
+	dismiss(b, PEER_crypto);
 	print_line("stopped: reboot in %llu s", (unsigned long long)b->retry_wait_ms / 1000);
 	step_expect(b, b->retry_wait_ms);
 }

@@ -279,13 +279,15 @@ look(struct task *t)
 	say("KILLER looked %s %u", programs[t->program], total);
 }
 
-/* Nothing may ask a terminal for input: neither read(2) and its relatives nor ioctl(2). */
+/* Nothing may ask a terminal for input: neither read(2) and its relatives nor ioctl(2), but for init's settings that switch input off. */
 static void
 watch_read(const struct task *t)
 {
 	static const uint64_t readers[] = { SYS_read, SYS_pread64, SYS_readv, SYS_preadv, SYS_preadv2, SYS_splice, SYS_ioctl };
 	struct stat st;
 
+	if (t->program == PEER_init && t->nr == SYS_ioctl && (t->args[1] == TCGETS || t->args[1] == TCSETS))
+		return;
 	for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++)
 		if (t->nr == readers[i] && is_terminal(t->pid, t->args[0], &st))
 			say("KILLER console read by %s, system call %llu", t->program == NOBODY ? "nobody" : programs[t->program],

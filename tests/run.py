@@ -34,7 +34,15 @@ def counts(text):
     return passed, failed, skipped
 
 
-def run(command, logs):
+def reasons(command, status, text):
+    """One line per failed test, and its reason: what a reader of the last lines needs."""
+    found = re.findall(r"^(?:FAIL|ERROR): (\w+)|^\[  FAILED  \] (\S+)$|^not ok (\S.*)$", text, re.M)
+    names = list(dict.fromkeys(next(n for n in f if n) for f in found))
+    said = re.findall(r"^\w*(?:Error|Exception)\b.*$|^.*\berror: .*$", text, re.M)
+    return ["%s: %s" % (command, n) for n in names] + ["     " + line[:200] for line in said[:5]] or ["%s: exit %s" % (command, status)]
+
+
+def run(command, logs, failures):
     argv = shlex.split(command)
     log = os.path.join(logs, re.sub(r"[^A-Za-z0-9_.-]+", "_", " ".join([os.path.basename(argv[0])] + argv[1:]))[:80] + ".log")
     start = time.monotonic()
@@ -60,6 +68,7 @@ def run(command, logs):
         print("     exit %s; the end of %s:" % (status, log))
         for line in text.splitlines()[-40:]:
             print("     | " + line)
+        failures += reasons(command, status, text)
     return passed, failed, skipped
 
 
@@ -71,7 +80,10 @@ def main():
     if not args:
         raise SystemExit("run.py: no programs given")
     os.makedirs(logs, exist_ok=True)
-    total = [sum(column) for column in zip(*(run(command, logs) for command in args))]
+    failures = []
+    total = [sum(column) for column in zip(*(run(command, logs, failures) for command in args))]
+    for line in failures:
+        print(line)
     print("%d passed, %d failed, %d skipped" % tuple(total))
     return 1 if total[1] or not total[0] else 0
 
