@@ -64,9 +64,12 @@ struct crypto {
 /* main.c */
 uint64_t clock_ms(void);
 _Noreturn void crypto_exit(struct crypto *c, int status);	/* wipes first */
+
+/* end.c */
 void crypto_send(struct crypto *c, uint32_t id, const void *body);
 _Noreturn void crypto_fail(struct crypto *c, enum event event, uint32_t detail);
-void wipe_secrets(struct crypto *c);
+void wipe_secrets(struct crypto *c);	/* the struct */
+void crypto_wipe(struct crypto *c);	/* that, the keys in the hand-over, and what the TPM's half holds */
 
 /* dispatch.c: waits for one message and handles it. */
 void crypto_receive(struct crypto *c);

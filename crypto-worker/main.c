@@ -25,40 +25,11 @@ clock_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-void
-wipe_secrets(struct crypto *c)
-{
-	if (c->secrets != NULL)
-		sodium_free(c->secrets);	/* wipes */
-	c->secrets = NULL;
-}
-
 _Noreturn void
 crypto_exit(struct crypto *c, int status)
 {
-	if (c->handover != NULL)
-		sodium_memzero(c->handover + c->tail_at, TAIL_BYTES);
-	wipe_secrets(c);
-	if (c->tpm != NULL)
-		tpm_finish(c->tpm);
+	crypto_wipe(c);
 	_exit(status);
-}
-
-void
-crypto_send(struct crypto *c, uint32_t id, const void *body)
-{
-	if (worker_send(FD_CHANNEL, &c->state, id, body, NULL) != 0)
-		crypto_exit(c, EXIT_PEER);
-}
-
-_Noreturn void
-crypto_fail(struct crypto *c, enum event event, uint32_t detail)
-{
-	struct msg_crypto_failed body = { .event = event, .detail = detail };
-
-	wipe_secrets(c);
-	crypto_send(c, MSG_crypto_failed, &body);
-	crypto_exit(c, EXIT_CLOSED);
 }
 
 static void

@@ -1,6 +1,6 @@
 /*
  * What stands around the modules of crypto-worker in unit_crypto.c: a TPM that says what the test wants, a broker and a store.
- * Outside the wall.  crypto-worker's main() is not linked, since it confines: its small functions are repeated here.
+ * Outside the wall.  crypto-worker's main.c is not linked, since it confines and exits: its clock and its exit are played here.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -129,7 +129,7 @@ tpm_finish(struct tpm *tpm)
 	fake.finishes++;
 }
 
-/* --- main.c --- */
+/* --- main.c, and one look more at what end.c sends --- */
 
 uint64_t
 clock_ms(void)
@@ -139,45 +139,26 @@ clock_ms(void)
 	return ++ms;
 }
 
-void
-wipe_secrets(struct crypto *c)
-{
-	if (c->secrets != NULL)
-		sodium_free(c->secrets);
-	c->secrets = NULL;
-}
-
 _Noreturn void
 crypto_exit(struct crypto *c, int status)
 {
-	if (c->handover != NULL)
-		sodium_memzero(c->handover + c->tail_at, TAIL_BYTES);
-	wipe_secrets(c);
-	if (c->tpm != NULL)
-		tpm_finish(c->tpm);
+	crypto_wipe(c);
 	play.ended = status;
 	longjmp(ended_here, 1);
 }
 
+/* The linker has the modules call this one (-Wl,--wrap=crypto_send, ld(1)). */
+void __real_crypto_send(struct crypto *c, uint32_t id, const void *body);
+void __wrap_crypto_send(struct crypto *c, uint32_t id, const void *body);
+
 void
-crypto_send(struct crypto *c, uint32_t id, const void *body)
+__wrap_crypto_send(struct crypto *c, uint32_t id, const void *body)
 {
 	/* what is said to be wiped is wiped before it is said, not by the exit behind it */
 	if (id == MSG_crypto_wiped || id == MSG_crypto_unloaded)
 		for (size_t i = 0; i < TAIL_BYTES; i++)
 			assert_int_equal(c->handover[c->tail_at + i], 0);
-	if (worker_send(FD_CHANNEL, &c->state, id, body, NULL) != 0)
-		crypto_exit(c, EXIT_PEER);
-}
-
-_Noreturn void
-crypto_fail(struct crypto *c, enum event event, uint32_t detail)
-{
-	struct msg_crypto_failed body = { .event = event, .detail = detail };
-
-	wipe_secrets(c);
-	crypto_send(c, MSG_crypto_failed, &body);
-	crypto_exit(c, EXIT_CLOSED);
+	__real_crypto_send(c, id, body);
 }
 
 /* --- the broker's and the store's parts --- */

@@ -9,7 +9,7 @@ VERIFY_DEP = crypto-worker/verify crypto-worker/cmdline
 unit_store_DEP           = store-worker/serve
 unit_store_hostile_DEP   = store-worker/serve
 unit_broker_DEP          = broker/route broker/steps broker/losses broker/print tests/peers
-unit_crypto_DEP          = $(addprefix crypto-worker/,close dispatch want survey supply load verify cmdline) tests/fake_tpm tests/peers
+unit_crypto_DEP          = $(addprefix crypto-worker/,close dispatch end want survey supply load verify cmdline) tests/fake_tpm tests/peers
 unit_verify_DEP          = $(VERIFY_DEP)
 unit_verify_manifest_DEP = $(VERIFY_DEP)
 unit_cmdline_DEP         = $(VERIFY_DEP)
@@ -19,6 +19,8 @@ unit_tpm_bus_DEP         = $(TPM_DEP)
 unit_tpm_hostile_DEP     = $(TPM_DEP)
 unit_kexec_DEP           = tests/peers
 unit_tpm_wipe_DEP        = $(TPM_DEP) crypto-worker/wipe_alloc
+unit_tpm_wipe_LINK       = $(crypto_LINK)
+unit_crypto_LINK         = -Wl,--wrap=crypto_send
 death_DEP                = tests/death_run tests/death_denied policy/rules
 
 hostile_DEP       = tests/hostile_run tests/hostile_rows tests/hostile_maker
@@ -30,7 +32,7 @@ UNIT_BIN = $(UNITS:%=$(T)/unit_%) $(T)/unit_luks $(T)/death $(T)/hostile $(T)/ho
 
 $(T)/%: $(B)/host/tests/%.o $(B)/host/libipc.a
 	@mkdir -p $(@D)
-	$(CC) $(HLINK) -o $@ $(filter %.o,$^) $(B)/host/libipc.a $(if $(filter unit_tpm%,$*),$(TSS)) $(if $(filter unit_tpm_wipe,$*),$(crypto_LINK)) -lcmocka -lsodium -lcap
+	$(CC) $(HLINK) -o $@ $(filter %.o,$^) $(B)/host/libipc.a $(if $(filter unit_tpm%,$*),$(TSS)) $($*_LINK) -lcmocka -lsodium -lcap
 define unit_objects
 $(T)/$(1): $$($(1)_DEP:%=$(B)/host/%.o)
 endef
