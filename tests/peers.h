@@ -39,44 +39,6 @@ void peer_say(int fd, uint32_t id, const void *body);	/* as the row says */
 
 void peer_sample(uint32_t id, union peer_body *body);	/* passes msg_check() */
 
-#ifdef BROKER_BROKER_H
-/*
- * A real broker's surroundings: unit_broker.c lends its functions, so that others can link this file without a broker.
- * The test plays init and the workers; time passes when it says so, by silence().
- */
-enum { RUNS = -1, PRINTED_MAX = 1 << 18 };
-
-extern struct rig {
-	int end[PEER_COUNT];		/* the test's; -1: none */
-	int console, ended;		/* ended: RUNS or the broker's exit status */
-	int init_is_slow;		/* 1: broker_start is counted, not answered */
-	unsigned starts[PEER_COUNT], stops;
-	jmp_buf ended_here;
-	size_t printed_bytes;
-	char printed[PRINTED_MAX];
-} rig;
-extern struct rig_calls {
-	void (*init)(struct broker *), (*start)(struct broker *), (*run_once)(struct broker *);
-} calls;
-extern struct broker broker;
-extern struct frame got;		/* what take() took last */
-extern union peer_body said;		/* what say() said last */
-
-void drive(unsigned phase_no);		/* a new broker, on the good path up to the beginning of a phase; STOP: from SURVEY */
-void close_rig(void);
-void settle(void);			/* the broker handles what lies there, and init answers, until nothing lies there */
-void silence(void);			/* time passes up to the deadline, and nobody has said anything */
-void say(enum peer from, uint32_t id);	/* a sample; settles */
-void take(enum peer to, uint32_t id);	/* the next message there is this one */
-void say_and_take(enum peer from, uint32_t id);
-void fill(void);			/* crypto-worker wants, store-worker fills */
-int is_closed(enum peer peer);		/* what lies there is thrown away */
-int heard_nothing(enum peer peer);
-int printed(const char *text);		/* fails at any byte that is not printable, and at any that a worker chose */
-void drop_end(enum peer peer);		/* the program dies */
-void start_answered(uint32_t program);	/* init says: started */
-#endif
-
 #ifdef CRYPTO_WORKER_CRYPTO_H
 /* A generation, signed by release keys 0..signers-1 of three that peer_config() lists with a threshold of two. */
 struct generation {

@@ -4,11 +4,14 @@ T   = $(B)/tests
 TSS = -ltss2-esys -ltss2-sys -ltss2-mu -lmbedcrypto
 
 TPM_DEP    = $(patsubst %.c,%,$(wildcard crypto-worker/tpm*.c)) crypto-worker/tcti tests/swtpm tests/tpm_fixture
+BROKER_DEP = broker/route broker/steps broker/losses broker/print tests/broker_rig tests/peers
 VERIFY_DEP = crypto-worker/verify crypto-worker/cmdline
 
 unit_store_DEP           = store-worker/serve
 unit_store_hostile_DEP   = store-worker/serve
-unit_broker_DEP          = broker/route broker/steps broker/losses broker/print tests/peers
+unit_broker_DEP          = $(BROKER_DEP)
+unit_broker_faults_DEP   = $(BROKER_DEP)
+unit_broker_lies_DEP     = $(BROKER_DEP)
 unit_crypto_DEP          = $(addprefix crypto-worker/,close dispatch end want survey supply load verify cmdline) tests/fake_tpm tests/peers
 unit_verify_DEP          = $(VERIFY_DEP)
 unit_verify_manifest_DEP = $(VERIFY_DEP)
@@ -26,8 +29,8 @@ death_DEP                = tests/death_run tests/death_denied policy/rules
 hostile_DEP       = tests/hostile_run tests/hostile_rows tests/hostile_maker
 hostile_walls_DEP = tests/hostile_run tests/hostile_rows tests/hostile_maker tests/hostile_stage
 
-UNITS = admit broker cache chan check cmdline crypto doc doc_round journal kexec minisig newc store store_hostile tpm tpm_bus tpm_hostile \
-	tpm_index tpm_wipe verify verify_manifest
+UNITS = admit broker broker_faults broker_lies cache chan check cmdline crypto doc doc_round journal kexec minisig newc store \
+	store_hostile tpm tpm_bus tpm_hostile tpm_index tpm_wipe verify verify_manifest
 UNIT_BIN = $(UNITS:%=$(T)/unit_%) $(T)/unit_luks $(T)/death $(T)/hostile $(T)/hostile_walls $(HOSTILE)
 
 $(T)/%: $(B)/host/tests/%.o $(B)/host/libipc.a

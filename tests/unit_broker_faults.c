@@ -1,0 +1,227 @@
+/*
+ * The real broker and single faults, each with its one end: programs that fail in every life, answer out of turn, or read nothing.
+ * Outside the wall: plays the program at fault.  A test of what was once wrong is named for what went wrong.
+ */
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "broker_rig.h"
+#include "exits.h"
+
+static void
+a_store_that_dies_in_every_life_leaves_a_boot_without_cache(void **state)
+{
+	(void)state;
+	drive(PHASE_NO_SURVEY);
+	for (unsigned life = 0; life < RESTARTS_MAX; life++) {
+		drop_end(PEER_store);
+		settle();
+		assert_int_equal(rig.starts[PEER_store], life + 2);
+		take(PEER_crypto, MSG_broker_lost);
+		assert_int_equal(((const struct msg_broker_lost *)(const void *)got.body)->final, 0);
+		take(PEER_store, MSG_broker_survey);
+	}
+	drop_end(PEER_store);
+	settle();
+	assert_int_equal(rig.starts[PEER_store], RESTARTS_MAX + 1);
+	take(PEER_crypto, MSG_broker_lost);
+	assert_int_equal(((const struct msg_broker_lost *)(const void *)got.body)->final, 1);
+	assert_true(printed("SP704 store-worker"));
+	say(PEER_crypto, MSG_crypto_surveyed);
+	take(PEER_crypto, MSG_broker_next);
+	say(PEER_crypto, MSG_crypto_none);
+	assert_true(printed("SP605"));
+	ends_in_one_reboot();
+	close_rig();
+}
+
+static void
+a_store_that_never_records_does_not_stop_the_boot(void **state)
+{
+	(void)state;
+	drive(PHASE_NO_RECORD);
+	for (unsigned life = 0; life < RESTARTS_MAX; life++) {
+		silence();
+		take(PEER_store, MSG_broker_record);
+		assert_true(heard_nothing(PEER_crypto));
+	}
+	silence();
+	assert_int_equal(rig.starts[PEER_store], RESTARTS_MAX + 1);
+	assert_true(printed("SP704 store-worker: the attempt is not recorded"));
+	take(PEER_crypto, MSG_broker_load);
+	close_rig();
+}
+
+/* crypto-worker wants a part of the next candidate; somebody must fill it, or it must hear that nobody will. */
+static int
+the_next_candidate_is_served(void)
+{
+	int served;
+
+	say(PEER_crypto, MSG_crypto_rejected);
+	take(PEER_crypto, MSG_broker_next);
+	say(PEER_crypto, MSG_crypto_chosen);
+	say(PEER_crypto, MSG_crypto_want);
+	served = rig.end[PEER_store] >= 0 && peer_recv(rig.end[PEER_store], &got) == 1;
+	if (served)
+		frame_close(&got);
+	return served || (peer_recv(rig.end[PEER_crypto], &got) == 1 && got.id == MSG_broker_lost);
+}
+
+static void
+after_a_spent_store_the_next_candidate_waited_for_ever(void **state)
+{
+	(void)state;
+	drive(PHASE_NO_SUPPLY);
+	say(PEER_crypto, MSG_crypto_chosen);
+	say(PEER_crypto, MSG_crypto_want);
+	for (unsigned life = 0; life <= RESTARTS_MAX; life++) {
+		drop_end(PEER_store);
+		settle();
+		take(PEER_crypto, MSG_broker_lost);
+	}
+	assert_int_equal(((const struct msg_broker_lost *)(const void *)got.body)->final, 1);
+	assert_true(the_next_candidate_is_served());
+	close_rig();
+}
+
+static void
+after_a_store_that_died_in_verify_the_next_candidate_waited_for_ever(void **state)
+{
+	(void)state;
+	drive(PHASE_NO_VERIFY);
+	drop_end(PEER_store);
+	settle();
+	assert_true(the_next_candidate_is_served());
+	close_rig();
+}
+
+static void
+a_crypto_worker_that_says_wiped_twice_still_lived_at_the_jump(void **state)
+{
+	(void)state;
+	drive(PHASE_NO_GO);
+	say(PEER_crypto, MSG_crypto_wiped);
+	assert_true(heard_nothing(PEER_kexec));
+	close_rig();
+}
+
+static void
+the_last_word_of_a_program_that_left_something_unread_was_lost(void **state)
+{
+	(void)state;
+	drive(PHASE_NO_SURVEY);
+	say(PEER_store, MSG_store_offer);
+	peer_sample(MSG_crypto_failed, &said);
+	peer_say(rig.end[PEER_crypto], MSG_crypto_failed, &said);
+	drop_end(PEER_crypto);		/* the offer lies there unread: the broker's end reads ECONNRESET first, unix(7) */
+	settle();
+	assert_true(printed("SP206"));
+	close_rig();
+}
+
+static void
+an_offer_behind_the_last_one_reached_crypto_worker_in_the_next_phase(void **state)
+{
+	(void)state;
+	drive(PHASE_NO_SURVEY);
+	say_and_take(PEER_store, MSG_store_offer);
+	say_and_take(PEER_store, MSG_store_offered);
+	say(PEER_store, MSG_store_offer);
+	assert_true(printed("store-worker"));
+	assert_int_equal(rig.starts[PEER_store], 2);
+	close_rig();
+}
+
+static void
+a_store_that_answers_for_another_slot_was_not_named(void **state)
+{
+	(void)state;
+	drive(PHASE_NO_SUPPLY);
+	say_and_take(PEER_crypto, MSG_crypto_want);
+	peer_sample(MSG_store_filled, &said);
+	said.store_filled.slot++;
+	peer_say(rig.end[PEER_store], MSG_store_filled, &said);
+	settle();
+	if (rig.starts[PEER_store] == 1)	/* at the latest when nothing more comes */
+		silence();
+	assert_false(printed("SP703 crypto-worker"));
+	assert_true(printed("store-worker"));
+	assert_int_equal(rig.starts[PEER_store], 2);
+	close_rig();
+}
+
+static void
+an_init_that_answers_twice_ends_the_boot(void **state)
+{
+	(void)state;
+	drive(PHASE_NO_SURVEY);
+	start_answered(PEER_store);
+	settle();
+	assert_int_equal(rig.ended, EXIT_CLOSED);
+	close_rig();
+}
+
+static void
+a_worker_that_does_not_read_blocks_nobody(void **state)
+{
+	int small = 1, n = 0;
+
+	(void)state;
+	drive(PHASE_NO_SUPPLY);
+	assert_int_equal(setsockopt(broker.channel[PEER_store], SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
+	for (unsigned i = 0; i < msg_table[MSG_crypto_want].max; i++)
+		say(PEER_crypto, MSG_crypto_want);
+	silence();
+	assert_true(printed("SP703 store-worker"));
+	take(PEER_crypto, MSG_broker_lost);
+	close_rig();
+	/* the socket was full indeed: not all 80 were there to be read by the one that did not read */
+	drive(PHASE_NO_SUPPLY);
+	assert_int_equal(setsockopt(broker.channel[PEER_store], SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
+	for (unsigned i = 0; i < msg_table[MSG_crypto_want].max; i++)
+		say(PEER_crypto, MSG_crypto_want);
+	for (; peer_recv(rig.end[PEER_store], &got) == 1; n++)
+		frame_close(&got);
+	assert_in_range(n, 1, msg_table[MSG_crypto_want].max - 1);
+	close_rig();
+}
+
+static void
+a_console_that_takes_nothing_stops_no_boot(void **state)
+{
+	static const char page[4096];
+
+	(void)state;
+	drive(PHASE_NO_CLOSE);
+	while (write(FD_CONSOLE, page, sizeof page) > 0 || write(FD_CONSOLE, page, 1) > 0)
+		;
+	assert_int_equal(errno, EAGAIN);
+	say(PEER_crypto, MSG_crypto_closed);
+	take(PEER_store, MSG_broker_survey);
+	say_and_take(PEER_store, MSG_store_offer);
+	assert_int_equal(rig.ended, RUNS);
+	close_rig();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_store_that_dies_in_every_life_leaves_a_boot_without_cache),
+		cmocka_unit_test(a_store_that_never_records_does_not_stop_the_boot),
+		cmocka_unit_test(after_a_spent_store_the_next_candidate_waited_for_ever),
+		cmocka_unit_test(after_a_store_that_died_in_verify_the_next_candidate_waited_for_ever),
+		cmocka_unit_test(a_crypto_worker_that_says_wiped_twice_still_lived_at_the_jump),
+		cmocka_unit_test(the_last_word_of_a_program_that_left_something_unread_was_lost),
+		cmocka_unit_test(an_offer_behind_the_last_one_reached_crypto_worker_in_the_next_phase),
+		cmocka_unit_test(a_store_that_answers_for_another_slot_was_not_named),
+		cmocka_unit_test(an_init_that_answers_twice_ends_the_boot),
+		cmocka_unit_test(a_worker_that_does_not_read_blocks_nobody),
+		cmocka_unit_test(a_console_that_takes_nothing_stops_no_boot),
+	};
+
+	peer_reserve();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
