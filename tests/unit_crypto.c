@@ -12,11 +12,11 @@
 
 #include <sodium.h>
 
-#include "crypto.h"
+#include "crypto_play.h"
 #include "exits.h"
+#include "fake_tpm.h"
 #include "memfd.h"
 #include "newc.h"
-#include "peers.h"
 
 enum { KERNEL_BYTES = 5000, INITRAMFS_BYTES = 3000, PAD_LEAST = 4 };
 

@@ -1,0 +1,38 @@
+#ifndef TESTS_CRYPTO_PLAY_H
+#define TESTS_CRYPTO_PLAY_H
+/*
+ * crypto-worker's modules (close, want, survey, supply, load, verify, cmdline) on a fake TPM, with real memfds and signatures.
+ * The test plays broker, store-worker and kexec-worker, honest and hostile.
+ */
+#include "crypto.h"
+#include "peer_generation.h"
+#include "peers.h"
+
+enum { LIVES = -1 };
+
+extern struct crypto crypto;
+extern struct play {
+	int hub, lane, ended;		/* ended: LIVES or crypto-worker's exit status */
+	struct admit_state view;	/* the broker's: what crypto-worker sends must be legal there */
+	struct msg_crypto_want want;	/* the last one, with its memfd */
+	int want_fd;
+	struct candidate about;		/* of the last message about one */
+	uint32_t event;			/* of the last message that has one */
+	unsigned refused;
+	void (*spoil)(int fd, const struct msg_crypto_want *want);	/* before it is said to be filled */
+} play;
+
+void play_open(void);			/* before the latch; header: valid, blank */
+void play_header(int valid, const uint8_t node[TPM_NODE_BYTES]);
+void play_close(void);
+void play_latch(void);			/* close_latch() */
+void play_tell(uint32_t id, const void *body);	/* store, broker or kexec says; crypto-worker handles it */
+void play_say(uint32_t id);		/* a sample of peer_sample() */
+void play_lie(uint32_t id);		/* the same, but the broker's view takes no note */
+uint32_t play_hear(void);		/* the next message, judged by the broker's view; 0: nothing there */
+void play_expect(uint32_t id);
+void play_fill(const struct generation *g);		/* fills what is wanted, and says so */
+uint32_t play_serve(struct generation *const slots[], unsigned n);	/* fills until something else is said; its id */
+uint32_t play_survey(struct generation *const slots[], unsigned n, const uint32_t flags[]);	/* latch to the end of SURVEY */
+uint32_t play_supply(struct generation *const slots[], unsigned n);	/* broker_next, to crypto_verified, _rejected or _none */
+#endif
