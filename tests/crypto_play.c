@@ -16,6 +16,31 @@ struct crypto crypto;
 struct play play;
 static jmp_buf ended_here;
 
+struct generation newest, older;
+struct generation *const both[2] = { &newest, &older };
+struct generation *const one[1] = { &newest };
+
+int
+play_setup(void **state)
+{
+	(void)state;
+	if (sodium_init() < 0)
+		return -1;
+	peer_reserve();
+	peer_generation(&newest, 42, KERNEL_BYTES, INITRAMFS_BYTES);
+	peer_generation(&older, 41, KERNEL_BYTES + 1, INITRAMFS_BYTES + 1);
+	return 0;
+}
+
+int
+play_teardown(void **state)
+{
+	(void)state;
+	peer_generation_free(&newest);
+	peer_generation_free(&older);
+	return 0;
+}
+
 /* --- main.c, and one look more at what end.c sends --- */
 
 uint64_t
@@ -121,6 +146,14 @@ play_latch(void)
 		close_latch(&crypto);
 }
 
+void
+play_to_survey(void)
+{
+	play_open();
+	play_latch();
+	play_expect(MSG_crypto_closed);
+}
+
 static void
 deliver(uint32_t id, const void *body)
 {
@@ -220,6 +253,21 @@ play_serve(struct generation *const slots[], unsigned n)
 		} else if (id != MSG_crypto_refused && id != MSG_crypto_chosen && id != MSG_crypto_node && id != MSG_crypto_supplied)
 			return id;
 	}
+}
+
+void
+play_offers(unsigned n, uint32_t slot)
+{
+	struct msg_store_offer offer = { .slot = slot, .manifest_bytes = newest.manifest_bytes, .minisig_bytes = newest.minisig_bytes,
+		.kernel_bytes = KERNEL_BYTES, .initramfs_bytes = INITRAMFS_BYTES };
+	struct msg_store_offered offered = { .count = n < SLOTS_MAX ? n : SLOTS_MAX };
+
+	admit_note(&play.view, MSG_broker_survey);
+	for (unsigned i = 0; i < n; i++) {
+		play_tell(MSG_store_offer, &offer);
+		assert_int_equal(crypto.offered, i < SLOTS_MAX ? i + 1 : SLOTS_MAX);
+	}
+	play_tell(MSG_store_offered, &offered);
 }
 
 uint32_t

@@ -2,9 +2,12 @@
 # End-to-end tests boot QEMU: tests/e2e/preboot.py.  Death tests and confinement are tried on the shipped filters and confine().
 T   = $(B)/tests
 TSS = -ltss2-esys -ltss2-sys -ltss2-mu -lmbedcrypto
+PLAY_LINK = -Wl,--wrap=crypto_send
 
 TPM_DEP    = $(patsubst %.c,%,$(wildcard crypto-worker/tpm*.c)) crypto-worker/tcti tests/swtpm tests/tpm_fixture
 BROKER_DEP = broker/route broker/steps broker/losses broker/print tests/broker_rig tests/peers
+CRYPTO_DEP = $(addprefix crypto-worker/,close dispatch end want survey supply load verify cmdline) \
+	$(addprefix tests/,crypto_play crypto_handover fake_tpm peer_generation peers)
 VERIFY_DEP = crypto-worker/verify crypto-worker/cmdline
 
 unit_store_DEP           = store-worker/serve
@@ -12,7 +15,11 @@ unit_store_hostile_DEP   = store-worker/serve
 unit_broker_DEP          = $(BROKER_DEP)
 unit_broker_faults_DEP   = $(BROKER_DEP)
 unit_broker_lies_DEP     = $(BROKER_DEP)
-unit_crypto_DEP          = $(addprefix crypto-worker/,close dispatch end want survey supply load verify cmdline) $(addprefix tests/,crypto_play fake_tpm peer_generation peers)
+unit_crypto_broker_DEP   = $(CRYPTO_DEP)
+unit_crypto_close_DEP    = $(CRYPTO_DEP)
+unit_crypto_load_DEP     = $(CRYPTO_DEP)
+unit_crypto_lost_DEP     = $(CRYPTO_DEP)
+unit_crypto_store_DEP    = $(CRYPTO_DEP)
 unit_verify_DEP          = $(VERIFY_DEP)
 unit_verify_manifest_DEP = $(VERIFY_DEP)
 unit_cmdline_DEP         = $(VERIFY_DEP)
@@ -22,20 +29,19 @@ unit_tpm_bus_DEP         = $(TPM_DEP)
 unit_tpm_hostile_DEP     = $(TPM_DEP)
 unit_kexec_DEP           = tests/peers
 unit_tpm_wipe_DEP        = $(TPM_DEP) crypto-worker/wipe_alloc
-unit_tpm_wipe_LINK       = $(crypto_LINK)
-unit_crypto_LINK         = -Wl,--wrap=crypto_send
 death_DEP                = tests/death_run tests/death_denied policy/rules
 
 hostile_DEP       = tests/hostile_run tests/hostile_rows tests/hostile_maker
 hostile_walls_DEP = tests/hostile_run tests/hostile_rows tests/hostile_maker tests/hostile_stage
 
-UNITS = admit broker broker_faults broker_lies cache chan check cmdline crypto doc doc_round journal kexec minisig newc store \
-	store_hostile tpm tpm_bus tpm_hostile tpm_index tpm_wipe verify verify_manifest
+UNITS = admit broker broker_faults broker_lies cache chan check cmdline crypto_broker crypto_close crypto_load crypto_lost crypto_store \
+	doc doc_round journal kexec minisig newc store store_hostile tpm tpm_bus tpm_hostile tpm_index tpm_wipe verify verify_manifest
 UNIT_BIN = $(UNITS:%=$(T)/unit_%) $(T)/unit_luks $(T)/death $(T)/hostile $(T)/hostile_walls $(HOSTILE)
 
 $(T)/%: $(B)/host/tests/%.o $(B)/host/libipc.a
 	@mkdir -p $(@D)
-	$(CC) $(HLINK) -o $@ $(filter %.o,$^) $(B)/host/libipc.a $(if $(filter unit_tpm%,$*),$(TSS)) $($*_LINK) -lcmocka -lsodium -lcap
+	$(CC) $(HLINK) -o $@ $(filter %.o,$^) $(B)/host/libipc.a $(if $(filter unit_tpm%,$*),$(TSS)) $(if $(filter unit_tpm_wipe,$*),$(crypto_LINK)) \
+		$(if $(filter unit_crypto%,$*),$(PLAY_LINK)) -lcmocka -lsodium -lcap
 define unit_objects
 $(T)/$(1): $$($(1)_DEP:%=$(B)/host/%.o)
 endef

@@ -1,0 +1,91 @@
+/*
+ * crypto-worker against a broker that lies: anything that is not due ends it, and there is no key.
+ * The test plays the broker, hostile.  What is due is written here by hand, not asked of admit().
+ */
+#include <errno.h>
+
+#include "crypto_handover.h"
+#include "exits.h"
+
+/* crypto-worker in each of its phases; whether a message is due there, by hand from DESIGN.md section 3. */
+static int
+stage(unsigned phase_no)
+{
+	play_to_survey();
+	if (phase_no == PHASE_NO_SURVEY)
+		return 1;
+	play_offers(1, 0);
+	assert_int_equal(play_serve(one, 1), MSG_crypto_surveyed);
+	if (phase_no == PHASE_NO_SUPPLY)
+		return 1;
+	assert_int_equal(play_supply(one, 1), MSG_crypto_verified);
+	if (phase_no == PHASE_NO_RECORD)
+		return 1;
+	play_say(MSG_broker_load);
+	take_handover();
+	return phase_no == PHASE_NO_LOAD;
+}
+
+static void
+a_broker_that_lies_ends_crypto_worker_without_a_key(void **state)
+{
+	static const struct { unsigned phases; uint32_t id; } due[] = { { PHASE(SURVEY) | PHASE(SUPPLY), MSG_store_offer },
+		{ PHASE(SURVEY) | PHASE(SUPPLY), MSG_store_offered },	/* SUPPLY: of a store replaced just then, not looked at */
+		{ PHASE(SURVEY) | PHASE(SUPPLY) | PHASE(RECORD), MSG_broker_lost },	/* RECORD: has its own test */
+		{ PHASE(SUPPLY), MSG_broker_next }, { PHASE(RECORD), MSG_broker_load }, { PHASE(LOAD), MSG_kexec_loaded } };
+	static const unsigned phases[] = { PHASE_NO_SURVEY, PHASE_NO_SUPPLY, PHASE_NO_RECORD, PHASE_NO_LOAD };
+	unsigned lies = 0;
+
+	(void)state;
+	for (unsigned p = 0; p < 4; p++)
+		for (uint32_t id = 1; id < MSG_COUNT; id++) {
+			struct frame f;
+			int is_due = 0;
+
+			for (unsigned i = 0; i < sizeof due / sizeof due[0]; i++)
+				is_due |= due[i].id == id && (due[i].phases >> phases[p] & 1) != 0;
+			if (is_due)
+				continue;
+			assert_true(stage(phases[p]));
+			play_lie(id);
+			lies++;
+			assert_int_equal(play.ended, EXIT_PEER);
+			assert_null(crypto.secrets);
+			assert_int_equal(play_hear(), MSG_none);
+			assert_int_equal(peer_recv(play.lane, &f), -EAGAIN);
+			if (phases[p] == PHASE_NO_LOAD) {
+				check_wiped_from(crypto.tail_at);
+				drop_handover();
+			}
+			play_close();
+		}
+	assert_in_range(lies, 4 * (MSG_COUNT - 1) - 10, 4 * (MSG_COUNT - 1));
+}
+
+static void
+a_broker_that_says_it_twice_ends_crypto_worker(void **state)
+{
+	(void)state;
+	stage(PHASE_NO_SUPPLY);
+	play_say(MSG_broker_next);
+	play_lie(MSG_broker_next);
+	assert_int_equal(play.ended, EXIT_PEER);
+	play_close();
+	stage(PHASE_NO_LOAD);
+	play_lie(MSG_broker_load);	/* a replay: no second hand-over */
+	assert_int_equal(play.ended, EXIT_PEER);
+	assert_int_equal(peer_recv(play.lane, &(struct frame){ .id = 0 }), -EAGAIN);
+	drop_handover();
+	play_close();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_broker_that_lies_ends_crypto_worker_without_a_key),
+		cmocka_unit_test(a_broker_that_says_it_twice_ends_crypto_worker),
+	};
+
+	return cmocka_run_group_tests(tests, play_setup, play_teardown);
+}
