@@ -23,7 +23,9 @@ struct broker {
 	uint32_t stop_event;
 	uint64_t deadline_ms;			/* of the present step, CLOCK_MONOTONIC */
 	uint64_t progress_bytes;		/* last printed */
-	uint64_t retry_wait_ms;
+	uint64_t retry_wait_s;			/* of config */
+	uint32_t stops;				/* in a row before this boot, as the store says */
+	uint32_t watchdog_s;			/* of the present attempt; 0: none wanted */
 	struct candidate candidate;		/* of the present attempt */
 	struct msg_crypto_want want;		/* the last one forwarded: its answer must be about the same */
 };

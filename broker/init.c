@@ -1,9 +1,10 @@
 /*
  * init, PID 1: prepares, starts the programs, reaps them, and decides nothing.  Inside the wall.
- * Its only peer is the broker, whose two requests are: start this program, reboot.
+ * Its only peer is the broker, whose three requests are: start this program, arm the watchdog, reboot.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/watchdog.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,8 +20,9 @@
 #include "exits.h"
 #include "init.h"
 #include "recv.h"
+#include "wait.h"
 
-/* The whole of preboot, waiting before a reboot included (retry_wait_s is at most a day): nothing hangs for ever, the broker neither. */
+/* The whole of preboot beside the wait before a reboot: nothing hangs for ever, the broker neither. */
 enum { DEADLINE_EXTRA_S = 1800 };
 
 static struct prepared prepared;
@@ -117,6 +119,25 @@ on_broker_start(const struct msg_broker_start *body)
 	(void)close(pair[1]);		/* the broker has it */
 }
 
+/* From here on the machine is reset unless the generation's own driver takes over: a generation that hangs is not the end. */
+static void
+on_broker_arm(const struct msg_broker_arm *body)
+{
+	struct msg_init_armed answer = { 0 };
+	int seconds = (int)body->seconds, on = WDIOS_ENABLECARD;
+
+	/* Not ioctl(3): musl extends the request's sign, and the filter wants exactly these. */
+	if (prepared.watchdog_fd < 0)
+		answer.error = ENODEV;
+	else if (syscall(SYS_ioctl, prepared.watchdog_fd, WDIOC_SETTIMEOUT, &seconds) != 0 ||
+	    syscall(SYS_ioctl, prepared.watchdog_fd, WDIOC_SETOPTIONS, &on) != 0)
+		answer.error = (uint32_t)errno;
+	else
+		answer.seconds = (uint32_t)seconds;	/* the driver has rounded it */
+	if (worker_send(broker_fd, &state, MSG_init_armed, &answer, NULL) != 0)
+		give_up("the broker does not listen", "");
+}
+
 static void
 say_end(unsigned program, int status)
 {
@@ -127,7 +148,7 @@ say_end(unsigned program, int status)
 	init_say(&prepared, "ended", how);
 }
 
-/* Reaps whatever ended.  The broker learns of a worker's end by its channel; without broker or kexec-worker nobody could go on. */
+/* Reaps whatever ended.  The broker learns of a worker's end by its channel; without the broker nobody could go on. */
 static void
 reap(int signal_fd)
 {
@@ -141,10 +162,10 @@ reap(int signal_fd)
 			if (pids[p] != pid)
 				continue;
 			pids[p] = p == PEER_store ? 0 : -1;
-			if (p != PEER_broker && p != PEER_kexec && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CLOSED)
+			if (p != PEER_broker && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CLOSED)
 				continue;
 			say_end(p, status);
-			if (p == PEER_broker || p == PEER_kexec)
+			if (p == PEER_broker)
 				give_up("cannot go on without", peer_name(p));
 		}
 }
@@ -173,6 +194,8 @@ receive(void)
 		give_up("the broker misbehaves", admit_text(why));
 	if (frame.id == MSG_broker_start)
 		on_broker_start((const struct msg_broker_start *)(const void *)frame.body);
+	else if (frame.id == MSG_broker_arm)
+		on_broker_arm((const struct msg_broker_arm *)(const void *)frame.body);
 	else if (frame.id == MSG_broker_stop)
 		init_reboot(&prepared, "", ((const struct msg_broker_stop *)(const void *)frame.body)->wait_ms);
 	else
@@ -204,7 +227,7 @@ main(void)
 		give_up("cannot confine itself", step);
 	admit_init(&state, PEER_init);
 	start_broker();
-	limit.tv_sec = (time_t)prepared.config.retry_wait_s + DEADLINE_EXTRA_S;
+	limit.tv_sec = (time_t)(wait_ms(prepared.config.retry_wait_s, STOPS_MAX) / 1000) + DEADLINE_EXTRA_S;
 	for (;;) {
 		set[1] = (struct pollfd){ .fd = broker_fd, .events = POLLIN };
 		int n = ppoll(set, 2, &limit, NULL);

@@ -12,14 +12,20 @@
 int
 step_forward(struct broker *b, const struct frame *frame)
 {
+	struct msg_store_offered offered;
 	struct msg_store_filled filled;
 
 	if (frame->id == MSG_crypto_want)
 		memcpy(&b->want, frame->body, sizeof b->want);
+	if (frame->id == MSG_store_offered) {
+		memcpy(&offered, frame->body, sizeof offered);
+		b->stops = offered.stops;
+	}
 	if (frame->id != MSG_store_filled)
 		return 0;
+	/* A question may have been asked twice: of a store-worker that is gone, and again.  Never is one answered that was not asked. */
 	memcpy(&filled, frame->body, sizeof filled);
-	return filled.slot == b->want.slot && filled.part == b->want.part ? 0 : -1;
+	return filled.slot == b->want.slot && filled.part == b->want.part && filled.number <= b->want.number ? 0 : -1;
 }
 
 /* Nobody will answer crypto-worker any more. */
@@ -79,7 +85,7 @@ store_lost(struct broker *b)
 static void
 crypto_lost(struct broker *b, enum loss loss)
 {
-	struct msg_broker_go go = { 0 };
+	struct msg_broker_arm arm = { .seconds = b->watchdog_s };
 
 	if (b->state.phase == PHASE(STOP))
 		return;		/* it has said why and ended */
@@ -88,8 +94,11 @@ crypto_lost(struct broker *b, enum loss loss)
 		return;
 	}
 	/* Its memory went back to the kernel, wiped (init_on_free), before its channel closed: exit_mm() comes before exit_files(). */
-	print_checkpoint(8, "jump");
-	broker_send(b, MSG_broker_go, &go);
+	if (b->watchdog_s == 0) {
+		step_jump(b);
+		return;
+	}
+	broker_send(b, MSG_broker_arm, &arm);
 	step_expect(b, GO_MS);
 }
 
@@ -112,9 +121,12 @@ step_lost(struct broker *b, enum peer peer, enum loss loss, const char *why)
 		crypto_lost(b, loss);
 		return;
 	case PEER_kexec:
-		/* Nobody is left who could reboot in order: init lets the kernel do it. */
-		print_event(EV_program_died, "kexec-worker", 0);
-		broker_exit(EXIT_PEER);
+		/* Nobody is left who could reboot in order: after the wait init lets the kernel do it. */
+		if (b->stopping == 2)
+			broker_exit(EXIT_PEER);		/* it was to reboot and did not */
+		if (b->state.phase != PHASE(STOP))
+			step_stop(b, EV_program_died, "kexec-worker", 0);
+		return;
 	case PEER_init:
 	case PEER_broker:
 	case PEER_COUNT:
@@ -139,5 +151,6 @@ step_timeout(struct broker *b)
 		step_lost(b, PEER_store, LOST_silent, "no answer in time");
 		return;
 	}
-	step_stop(b, EV_program_silent, "crypto-worker", 0);
+	/* In LOAD one of two: the hand-over does not pass here, so nobody here knows how far it came. */
+	step_stop(b, EV_program_silent, b->state.phase == PHASE(LOAD) ? "crypto-worker or kexec-worker" : "crypto-worker", 0);
 }

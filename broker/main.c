@@ -27,7 +27,7 @@ read_config(struct broker *b, const char *text, size_t len)
 
 	if (doc_parse(DOC_config, text, len, &config, sizeof config, &error) != 0)
 		return -EBADMSG;
-	b->retry_wait_ms = config.retry_wait_s * 1000;
+	b->retry_wait_s = config.retry_wait_s;
 	return 0;
 }
 

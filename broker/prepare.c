@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/reboot.h>
+#include <linux/watchdog.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
@@ -76,11 +78,13 @@ load_module(const char *path)
 {
 	size_t len = strlen(path);
 	int flags = len > 3 && strcmp(path + len - 3, ".xz") == 0 ? MODULE_INIT_COMPRESSED_FILE : 0;
+	/* kexec is a reboot to the kernel, and a reboot stops the watchdog unless its core is told otherwise. */
+	const char *options = strstr(path, "/watchdog.ko") != NULL ? "stop_on_reboot=0" : "";
 	int fd = open(path, O_RDONLY | O_CLOEXEC), rc = 0;
 
 	if (fd < 0)
 		return -errno;
-	if (syscall(SYS_finit_module, fd, "", flags) != 0 && errno != EEXIST)
+	if (syscall(SYS_finit_module, fd, options, flags) != 0 && errno != EEXIST)
 		rc = -errno;
 	(void)close(fd);	/* read only */
 	return rc;
@@ -242,6 +246,22 @@ fail:
 	return -EIO;
 }
 
+/*
+ * Opening it starts it, so it is stopped at once: it is armed again right before the jump.  One that cannot be stopped (nowayout) gets so
+ * long that no preboot that goes on is cut short.
+ */
+static void
+open_watchdog(struct prepared *p)
+{
+	int off = WDIOS_DISABLECARD, whole_preboot_s = 600;
+
+	p->watchdog_fd = open("/dev/watchdog", O_WRONLY | O_CLOEXEC);
+	if (p->watchdog_fd < 0 || ioctl(p->watchdog_fd, (int)WDIOC_SETOPTIONS, &off) == 0)
+		return;
+	init_say(p, "the watchdog cannot be stopped", strerror(errno));
+	(void)ioctl(p->watchdog_fd, (int)WDIOC_SETTIMEOUT, &whole_preboot_s);	/* else its own time-out holds */
+}
+
 static int
 is_block(int fd)
 {
@@ -254,7 +274,7 @@ void
 prepare(struct prepared *p)
 {
 	memset(p, 0, sizeof *p);
-	p->config_fd = p->console_fd = p->null_fd = p->cache_fd = p->tpm_fd = p->header_fd = -1;
+	p->config_fd = p->console_fd = p->null_fd = p->cache_fd = p->tpm_fd = p->header_fd = p->watchdog_fd = -1;
 	(void)umask(077);
 	mounts(p);
 	/* First of all: without a console the kernel leaves 0, 1 and 2 closed, and whatever is opened next would land there. */
@@ -277,6 +297,7 @@ prepare(struct prepared *p)
 		p->cache_fd = -1;
 		say_event(p, EV_cache_absent, p->config.cache);
 	}
+	open_watchdog(p);
 	p->header_fd = copy_header(p->cache_fd);
 	if (p->header_fd < 0)
 		init_reboot(p, "memfd", EARLY_WAIT_MS);

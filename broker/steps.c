@@ -8,6 +8,7 @@
 #include "broker.h"
 #include "exits.h"
 #include "steps.h"
+#include "wait.h"
 
 enum { PROGRESS_BYTES = 16 << 20 };	/* between two lines of progress */
 
@@ -39,12 +40,27 @@ dismiss(struct broker *b, enum peer peer)
 void
 step_begin_wait(struct broker *b)
 {
+	uint64_t ms = wait_ms(b->retry_wait_s, b->stops);
+
 	b->state.phase = PHASE(STOP);
 	b->stopping = 1;
 	dismiss(b, PEER_store);
 	dismiss(b, PEER_crypto);
-	print_line("stopped: reboot in %llu s", (unsigned long long)b->retry_wait_ms / 1000);
-	step_expect(b, b->retry_wait_ms);
+	print_line("stopped: reboot in %llu s", (unsigned long long)ms / 1000);
+	step_expect(b, ms);
+}
+
+static void
+record(struct broker *b, uint32_t what, uint32_t event)
+{
+	struct msg_broker_record body = { .what = what, .event = event };
+
+	if (what != RECORD_stopped) {
+		body.slot = b->candidate.slot;
+		memcpy(body.id, b->candidate.id, sizeof body.id);
+	}
+	broker_send(b, MSG_broker_record, &body);
+	step_expect(b, STEP_MS);
 }
 
 void
@@ -53,7 +69,12 @@ step_stop(struct broker *b, uint32_t event, const char *about, uint32_t detail)
 	b->state.phase = PHASE(STOP);
 	b->stop_event = event;
 	print_event(event, about, detail);
-	step_begin_wait(b);
+	dismiss(b, PEER_crypto);
+	/* That it stopped is kept for the next boot's wait; without a store, or before there is one, that boot waits no longer. */
+	if (b->channel[PEER_store] >= 0)
+		record(b, RECORD_stopped, 0);
+	else
+		step_begin_wait(b);
 }
 
 void
@@ -70,14 +91,14 @@ step_reboot(struct broker *b)
 		broker_send(b, MSG_broker_stop, &say);
 }
 
-static void
-record(struct broker *b, uint32_t what, uint32_t event)
+void
+step_jump(struct broker *b)
 {
-	struct msg_broker_record body = { .slot = b->candidate.slot, .what = what, .event = event };
+	struct msg_broker_go go = { 0 };
 
-	memcpy(body.id, b->candidate.id, sizeof body.id);
-	broker_send(b, MSG_broker_record, &body);
-	step_expect(b, STEP_MS);
+	print_checkpoint(8, "jump");
+	broker_send(b, MSG_broker_go, &go);
+	step_expect(b, GO_MS);
 }
 
 void
@@ -133,6 +154,16 @@ on_init_started(struct broker *b, const struct msg_init_started *body, struct fr
 		break;
 	}
 	step_expect(b, STEP_MS);
+}
+
+static void
+on_init_armed(struct broker *b, const struct msg_init_armed *body)
+{
+	if (body->error != 0)
+		print_event(EV_watchdog, "init", body->error);
+	else
+		print_line("watchdog: a reset in %u s unless the generation takes it over", body->seconds);
+	step_jump(b);
 }
 
 /* --- crypto-worker --- */
@@ -207,6 +238,7 @@ on_crypto_verified(struct broker *b, const struct msg_crypto_verified *body)
 	char id[33];
 
 	b->candidate = body->c;
+	b->watchdog_s = body->watchdog_s;
 	print_checkpoint(5, "generation %s v%llu verified: %u of %u release keys (%u needed)", short_id(body->c.id, 6, id),
 	    (unsigned long long)body->c.version, body->c.keys_good, body->c.keys_listed, body->c.keys_need);
 	if (b->store_spent) {
@@ -250,10 +282,12 @@ on_store_progress(struct broker *b, const struct msg_store_progress *body)
 static void
 on_store_recorded(struct broker *b, const struct msg_store_recorded *body)
 {
-	if (body->event != 0)
+	if (body->event != 0 && body->what != RECORD_stopped)
 		print_event(body->event, "store-worker: not recorded, the boot goes on", 0);
 	if (b->state.phase == PHASE(STOP)) {
-		step_begin_wait(b);
+		/* An attempt that was still being written when the boot ended is not what is waited for. */
+		if (body->what != RECORD_begun)
+			step_begin_wait(b);
 		return;
 	}
 	print_checkpoint(6, "attempt %s", body->event == 0 ? "recorded" : "not recorded");
@@ -268,6 +302,7 @@ step_message(struct broker *b, struct frame *frame)
 	/* Total over the table: a row without a handler does not compile under -Wswitch-enum. */
 	switch ((enum msg_id)frame->id) {
 #define ON(name) case MSG_##name: on_##name(b, body); return;
+	ON(init_armed)
 	ON(crypto_closed)
 	ON(crypto_failed)
 	ON(crypto_refused)
@@ -286,7 +321,7 @@ step_message(struct broker *b, struct frame *frame)
 		on_init_started(b, body, frame);
 		return;
 	case MSG_broker_start: case MSG_broker_lost: case MSG_broker_survey: case MSG_broker_next: case MSG_broker_record:
-	case MSG_broker_load: case MSG_broker_go: case MSG_broker_reboot: case MSG_broker_stop: case MSG_store_offer:
+	case MSG_broker_load: case MSG_broker_arm: case MSG_broker_go: case MSG_broker_reboot: case MSG_broker_stop: case MSG_store_offer:
 	case MSG_store_offered: case MSG_store_filled: case MSG_crypto_want: case MSG_crypto_node: case MSG_crypto_handover:
 	case MSG_kexec_loaded: case MSG_none: case MSG_LAST_PLUS_1:
 		break;

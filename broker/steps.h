@@ -12,4 +12,5 @@ void step_begin_wait(struct broker *b);		/* the end of this attempt to boot: say
 void step_stop(struct broker *b, uint32_t event, const char *about, uint32_t detail);
 void step_reboot(struct broker *b);
 void step_load(struct broker *b);
+void step_jump(struct broker *b);
 #endif

@@ -53,17 +53,19 @@ enrol(struct crypto *c, enum header header, struct tpm_secret *secret)
 }
 
 static enum event
-obtain(struct crypto *c, int *has_index)
+obtain(struct crypto *c, enum event config, int *has_index)
 {
 	struct tpm_secret secret = { .sec_node_secret = c->secrets->node_secret };
 	uint8_t known[TPM_NODE_BYTES];
 	enum header header = read_header(known);
 	enum event event = tpm_index_state(c->tpm);
 
-	if (event == EV_none) {
+	*has_index = event == EV_none;
+	if (config != EV_none)
+		return config;		/* nothing is read, and nobody enrolled, for a config that is not understood */
+	if (event == EV_none)
 		event = tpm_read(c->tpm, &secret);
-		*has_index = 1;
-	} else if (event == EV_tpm_not_enrolled) {
+	else if (event == EV_tpm_not_enrolled) {
 		event = enrol(c, header, &secret);
 		*has_index = event == EV_none;
 	}
@@ -78,7 +80,7 @@ obtain(struct crypto *c, int *has_index)
 }
 
 void
-close_latch(struct crypto *c)
+close_latch(struct crypto *c, enum event config)
 {
 	struct msg_crypto_closed body = { 0 };
 	enum event event = tpm_open(FD_TPM, &c->tpm), latch;
@@ -89,7 +91,7 @@ close_latch(struct crypto *c)
 	if (event != EV_none && c->tpm == NULL)
 		crypto_fail(c, event, 0);
 	if (event == EV_none)
-		event = obtain(c, &has_index);
+		event = obtain(c, config, &has_index);
 	detail = tpm_detail(c->tpm);
 	/* Unconditional: also when nothing was read, and on every error (ATTACKS: a latch that depended on the attacker's data). */
 	latch = tpm_close(c->tpm, !has_index);

@@ -75,7 +75,7 @@ void crypto_wipe(struct crypto *c);	/* that, the keys in the hand-over, and what
 void crypto_receive(struct crypto *c);
 
 /* close.c: the door behind. */
-void close_latch(struct crypto *c);
+void close_latch(struct crypto *c, enum event config);	/* config: EV_none, or what is wrong with it */
 
 /* want.c: memfds that we make and size, and that a supplier fills. */
 void want_part(struct crypto *c, uint32_t slot, enum part part, uint64_t len_bytes);

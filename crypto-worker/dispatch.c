@@ -25,7 +25,7 @@ static void
 on_store_filled(struct crypto *c, const struct msg_store_filled *body)
 {
 	/* An answer to what was asked of a store-worker that is gone says nothing. */
-	if (c->want_fd < 0 || body->slot != c->want.slot || body->part != c->want.part)
+	if (c->want_fd < 0 || body->number != c->want.number)
 		return;
 	if (c->state.phase == PHASE(SURVEY))
 		survey_filled(c, body);
@@ -82,7 +82,7 @@ dispatch(struct crypto *c)
 	case MSG_crypto_surveyed: case MSG_crypto_chosen: case MSG_crypto_none: case MSG_crypto_supplied: case MSG_crypto_rejected:
 	case MSG_crypto_verified: case MSG_crypto_handover: case MSG_crypto_wiped: case MSG_crypto_unloaded: case MSG_broker_start:
 	case MSG_broker_survey: case MSG_broker_record: case MSG_broker_go: case MSG_broker_reboot: case MSG_broker_stop:
-	case MSG_init_started: case MSG_store_progress: case MSG_store_recorded: case MSG_none: case MSG_LAST_PLUS_1:
+	case MSG_broker_arm: case MSG_init_armed: case MSG_init_started: case MSG_store_progress: case MSG_store_recorded: case MSG_none: case MSG_LAST_PLUS_1:
 		break;
 	}
 	crypto_exit(c, EXIT_BUG);	/* not ours to receive: admit() lets none of them through */

@@ -32,7 +32,8 @@ crypto_exit(struct crypto *c, int status)
 	_exit(status);
 }
 
-static void
+/* 0, or an event, which waits until the latch is closed. */
+static enum event
 read_config(struct crypto *c)
 {
 	static char text[DOC_MAX + 1];
@@ -41,9 +42,8 @@ read_config(struct crypto *c)
 
 	/* init has read this very file before; the image vouches for it */
 	if (n < 0 || doc_parse(DOC_config, text, (size_t)n, &c->config, sizeof c->config, &error) != 0)
-		crypto_fail(c, EV_config_invalid, 0);
-	if (c->config.threshold > c->config.release_key.count)
-		crypto_fail(c, EV_config_invalid, 0);
+		return EV_config_invalid;
+	return c->config.threshold <= c->config.release_key.count ? EV_none : EV_config_invalid;
 }
 
 int
@@ -64,8 +64,7 @@ main(void)
 	sodium_memzero(c->secrets, sizeof *c->secrets);
 	if (sysinfo(&info) == 0)
 		c->memory_bytes = (uint64_t)info.totalram * info.mem_unit;
-	read_config(c);
-	close_latch(c);
+	close_latch(c, read_config(c));
 	for (;;)
 		crypto_receive(c);
 }

@@ -28,7 +28,7 @@ void
 want_part(struct crypto *c, uint32_t slot, enum part part, uint64_t len_bytes)
 {
 	want_drop(c);
-	c->want = (struct msg_crypto_want){ .slot = slot, .part = part, .len_bytes = len_bytes };
+	c->want = (struct msg_crypto_want){ .slot = slot, .part = part, .number = c->want.number, .len_bytes = len_bytes };
 	c->want_fd = make_fill(len_bytes);
 	if (c->want_fd < 0)
 		crypto_fail(c, EV_load_memory, 0);
@@ -39,7 +39,10 @@ want_part(struct crypto *c, uint32_t slot, enum part part, uint64_t len_bytes)
 void
 want_again(struct crypto *c)
 {
-	if (c->want_fd >= 0 && worker_send(FD_CHANNEL, &c->state, MSG_crypto_want, &c->want, &c->want_fd) != 0)
+	if (c->want_fd < 0)
+		return;
+	c->want.number++;
+	if (worker_send(FD_CHANNEL, &c->state, MSG_crypto_want, &c->want, &c->want_fd) != 0)
 		crypto_exit(c, EXIT_PEER);
 }
 

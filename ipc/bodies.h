@@ -13,6 +13,7 @@ enum {
 	ID_BYTES = 32,		/* BLAKE2b-256 of a manifest: a generation's id */
 	SLOTS_MAX = 8,		/* slots of a cache partition, and candidates of one boot */
 	CMDLINE_MAX = 2047,	/* bytes; the kernel's COMMAND_LINE_SIZE on x86 is 2048 with the NUL */
+	STOPS_MAX = 6,		/* stops in a row that are counted: each doubles the wait before the reboot */
 };
 
 /* Parts of a generation, as crypto-worker asks for them. */
@@ -67,17 +68,21 @@ struct msg_store_offer {
 struct msg_store_offered {
 	uint32_t count;		/* offers made, 0..SLOTS_MAX */
 	uint32_t event;		/* 0, or why the cache cannot be used */
+	uint32_t stops;		/* 0..STOPS_MAX: boots that stopped, since the last one that did not; a hint of an untrusted journal */
+	uint32_t zero;
 };
 struct msg_crypto_want {
 	uint32_t slot;
 	uint32_t part;		/* enum part */
+	uint32_t number;	/* of this question, 1..: what was asked of a store-worker that is gone may be answered by a fresh one */
+	uint32_t zero;
 	uint64_t len_bytes;	/* the memfd's size */
 };
 struct msg_store_filled {
 	uint32_t slot;
 	uint32_t part;
 	uint32_t event;		/* 0 or why not */
-	uint32_t zero;
+	uint32_t number;	/* of the question */
 };
 struct msg_store_progress {
 	uint32_t slot;
@@ -135,9 +140,9 @@ struct msg_crypto_verified {
 };
 
 /* --- RECORD --- */
-enum { RECORD_begun = 1, RECORD_failed = 2 };
+enum { RECORD_begun = 1, RECORD_failed = 2, RECORD_stopped = 3 };
 struct msg_broker_record {
-	uint8_t id[ID_BYTES];
+	uint8_t id[ID_BYTES];	/* RECORD_stopped: zero, it is about no generation */
 	uint32_t slot;
 	uint32_t what;		/* RECORD_* */
 	uint32_t event;		/* RECORD_failed: why */
@@ -172,6 +177,14 @@ struct msg_crypto_unloaded {
 };
 
 /* --- GO, STOP --- */
+struct msg_broker_arm {
+	uint32_t seconds;	/* until the watchdog resets the machine */
+	uint32_t zero;
+};
+struct msg_init_armed {
+	uint32_t seconds;	/* as the driver has it */
+	uint32_t error;		/* 0 or errno: ENODEV: this machine has none */
+};
 struct msg_broker_go {
 	uint64_t zero;
 };

@@ -69,6 +69,8 @@ struct cache_journal {
 	uint8_t booted[ID_BYTES];	/* the last attempt begun */
 	uint8_t healthy[ID_BYTES];	/* the last generation that reported healthy: /luks.key.prev is made for it */
 	struct cache_entry entry[SLOTS_MAX];
+	uint32_t stops;			/* 0..STOPS_MAX: boots that stopped since the last attempt begun */
+	uint32_t zero;
 };
 
 enum { CACHE_ATTEMPTS_MAX = 3 };	/* of a generation that never reported healthy, while another can be booted */
@@ -101,15 +103,17 @@ int cache_write_journal(int fd, struct cache_journal *journal);		/* next sequenc
 /*
  * What happens to a journal: pure.
  *   put      the id becomes row 0 with a clean history (a known id keeps healthy); the last row falls out, but never the last healthy one
- *   begun    attempts + 1, booted = id; an unknown id gets a row behind the others
+ *   begun    attempts + 1, booted = id, stops = 0; an unknown id gets a row behind the others
  *   failed   failed = event; an unknown id gets a row as well
  *   healthy  attempts = 0, failed = 0, healthy = 1 and the journal's healthy = id; -ENOENT: no such row
+ *   stopped  stops + 1, at most STOPS_MAX
  *   drop     the row goes; if it was the journal's healthy, the first remaining row that ever was healthy takes its place
  * An id of zeros is nobody's: nothing happens.  find: the row of an id, or NULL.
  */
 void cache_journal_put(struct cache_journal *journal, const uint8_t id[ID_BYTES]);
 void cache_journal_begun(struct cache_journal *journal, const uint8_t id[ID_BYTES]);
 void cache_journal_failed(struct cache_journal *journal, const uint8_t id[ID_BYTES], uint32_t event);
+void cache_journal_stopped(struct cache_journal *journal);
 int cache_journal_healthy(struct cache_journal *journal, const uint8_t id[ID_BYTES]);
 void cache_journal_drop(struct cache_journal *journal, const uint8_t id[ID_BYTES]);
 const struct cache_entry *cache_journal_find(const struct cache_journal *journal, const uint8_t id[ID_BYTES]);

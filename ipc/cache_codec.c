@@ -20,7 +20,8 @@ enum {
 	SLOT_END = BODY_AT + ID_BYTES + 4 + 4 + 8 + 8,
 	ROWS_AT = BODY_AT + 8 + 2 * ID_BYTES,
 	ROW_BYTES = ID_BYTES + 4 * 4,
-	JOURNAL_END = ROWS_AT + SLOTS_MAX * ROW_BYTES,
+	STOPS_AT = ROWS_AT + SLOTS_MAX * ROW_BYTES,
+	JOURNAL_END = STOPS_AT + 4,
 };
 static_assert(JOURNAL_END <= CRC_AT, "a journal must fit into one sector: that is what a disk writes whole");
 static_assert(CACHE_MANIFEST_AT + DOC_MAX <= CACHE_MINISIG_AT, "manifest and minisig overlap");
@@ -175,6 +176,7 @@ cache_encode_journal(const struct cache_journal *in, uint8_t sector[CACHE_SECTOR
 		put32(p + ID_BYTES + 8, in->entry[i].failed);
 		put32(p + ID_BYTES + 12, in->entry[i].zero);
 	}
+	put32(sector + STOPS_AT, in->stops);
 	finish(sector);
 }
 
@@ -202,7 +204,7 @@ cache_decode_journal(const uint8_t sector[CACHE_SECTOR], struct cache_journal *o
 {
 	const uint8_t *p = sector + ROWS_AT;
 
-	if (!is_valid(sector, journal_magic, JOURNAL_END) || !rows_are_sane(p))
+	if (!is_valid(sector, journal_magic, JOURNAL_END) || !rows_are_sane(p) || get32(sector + STOPS_AT) > STOPS_MAX)
 		return -ENODATA;
 	out->sequence = get64(sector + BODY_AT);
 	memcpy(out->booted, sector + BODY_AT + 8, ID_BYTES);
@@ -214,6 +216,8 @@ cache_decode_journal(const uint8_t sector[CACHE_SECTOR], struct cache_journal *o
 		out->entry[i].failed = get32(p + ID_BYTES + 8);
 		out->entry[i].zero = 0;
 	}
+	out->stops = get32(sector + STOPS_AT);
+	out->zero = 0;
 	return 0;
 }
 

@@ -115,6 +115,7 @@ cache_journal_begun(struct cache_journal *journal, const uint8_t id[ID_BYTES])
 		return;
 	if (e->attempts < CACHE_BEGUN_MAX)
 		e->attempts++;
+	journal->stops = 0;
 	memcpy(journal->booted, e->id, ID_BYTES);
 }
 
@@ -125,6 +126,13 @@ cache_journal_failed(struct cache_journal *journal, const uint8_t id[ID_BYTES], 
 
 	if (e != NULL)
 		e->failed = event;
+}
+
+void
+cache_journal_stopped(struct cache_journal *journal)
+{
+	if (journal->stops < STOPS_MAX)
+		journal->stops++;
 }
 
 int

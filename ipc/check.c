@@ -20,6 +20,7 @@ enum {
 	ERRNO_MAX = 4095,		/* the kernel's MAX_ERRNO */
 	WATCHDOG_MAX_S = 3600,		/* as in doc.def */
 	WAIT_MAX_MS = 24 * 60 * 60 * 1000,	/* a machine that waits longer looks dead */
+	WATCHDOG_ROUNDED_S = 2 * WATCHDOG_MAX_S,	/* a driver rounds up to what its timer can do */
 };
 
 static int
@@ -37,6 +38,15 @@ static int
 known(uint32_t event)
 {
 	return event != EV_none && event_find(event) != NULL;
+}
+
+/* What can go wrong with a cache: the codes that a store-worker may give.  Any other would be somebody else's word in its mouth. */
+static int
+known_of_store(uint32_t event)
+{
+	const struct event_row *row = event_find(event);
+
+	return row != NULL && event != EV_none && (row->code / 100 == 3 || event == EV_image_size || event == EV_load_memory);
 }
 
 static int
@@ -180,7 +190,11 @@ check_store_offered(const struct msg_store_offered *body)
 {
 	if (body->count > SLOTS_MAX)
 		return 1;
-	return body->event == EV_none || known(body->event) ? 0 : 2;
+	if (body->event != EV_none && !known_of_store(body->event))
+		return 2;
+	if (body->stops > STOPS_MAX)
+		return 3;
+	return body->zero != 0 ? 4 : 0;
 }
 
 int
@@ -190,7 +204,11 @@ check_crypto_want(const struct msg_crypto_want *body)
 		return 1;
 	if (part_max(body->part) == 0)
 		return 2;
-	return within(body->len_bytes, 1, part_max(body->part)) ? 0 : 3;
+	if (body->number == 0)	/* no question at all */
+		return 3;
+	if (body->zero != 0)
+		return 4;
+	return within(body->len_bytes, 1, part_max(body->part)) ? 0 : 5;
 }
 
 int
@@ -200,9 +218,9 @@ check_store_filled(const struct msg_store_filled *body)
 		return 1;
 	if (part_max(body->part) == 0)
 		return 2;
-	if (body->event != EV_none && !known(body->event))
+	if (body->event != EV_none && !known_of_store(body->event))
 		return 3;
-	return body->zero != 0 ? 4 : 0;
+	return body->number == 0 ? 4 : 0;
 }
 
 int
@@ -310,13 +328,14 @@ check_crypto_verified(const struct msg_crypto_verified *body)
 int
 check_broker_record(const struct msg_broker_record *body)
 {
-	if (all_zero(body->id, sizeof body->id))	/* an unused row of the journal */
-		return 1;
-	if (body->slot >= SLOTS_MAX)
-		return 2;
-	if (body->what != RECORD_begun && body->what != RECORD_failed)
+	if (body->what < RECORD_begun || body->what > RECORD_stopped)
 		return 3;
-	if (body->what == RECORD_begun ? body->event != EV_none : !known(body->event))
+	/* Zeros are an unused row of the journal. */
+	if (all_zero(body->id, sizeof body->id) != (body->what == RECORD_stopped))
+		return 1;
+	if (body->slot >= (body->what == RECORD_stopped ? 1 : SLOTS_MAX))
+		return 2;
+	if (body->what == RECORD_failed ? !known(body->event) : body->event != EV_none)
 		return 4;
 	return body->zero != 0 ? 5 : 0;
 }
@@ -324,9 +343,9 @@ check_broker_record(const struct msg_broker_record *body)
 int
 check_store_recorded(const struct msg_store_recorded *body)
 {
-	if (body->what != RECORD_begun && body->what != RECORD_failed)
+	if (body->what < RECORD_begun || body->what > RECORD_stopped)
 		return 1;
-	return body->event == EV_none || known(body->event) ? 0 : 2;
+	return body->event == EV_none || known_of_store(body->event) ? 0 : 2;
 }
 
 /* --- LOAD --- */
@@ -375,6 +394,22 @@ check_crypto_unloaded(const struct msg_crypto_unloaded *body)
 }
 
 /* --- GO, STOP --- */
+
+int
+check_broker_arm(const struct msg_broker_arm *body)
+{
+	if (!within(body->seconds, 1, WATCHDOG_MAX_S))
+		return 1;
+	return body->zero != 0 ? 2 : 0;
+}
+
+int
+check_init_armed(const struct msg_init_armed *body)
+{
+	if (body->error > ERRNO_MAX)
+		return 2;
+	return body->error != 0 ? body->seconds != 0 : !within(body->seconds, 1, WATCHDOG_ROUNDED_S);
+}
 
 int
 check_broker_go(const struct msg_broker_go *body)

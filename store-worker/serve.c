@@ -106,6 +106,7 @@ on_broker_survey(struct store *store, const struct msg_broker_survey *survey)
 	/* Without a journal the order is lost, not the machine: what is there is offered as it stands. */
 	if (cache_read_journal(store->disk, &journal) != 0)
 		memset(&journal, 0, sizeof journal);
+	end.stops = journal.stops;
 	end.count = cache_order(&journal, slots, present, order, flags);
 	for (uint32_t i = 0; i < end.count; i++) {
 		rc = send_offer(store, &journal, &slots[order[i]], order[i], flags[i]);
@@ -174,7 +175,7 @@ copy_part(struct store *store, const struct msg_crypto_want *want, int memfd, ui
 static int
 on_crypto_want(struct store *store, const struct msg_crypto_want *want)
 {
-	struct msg_store_filled filled = { .slot = want->slot, .part = want->part };
+	struct msg_store_filled filled = { .slot = want->slot, .part = want->part, .number = want->number };
 	int memfd = frame_take_fd(&frame, 0), rc;
 	uint64_t at;
 
@@ -211,6 +212,8 @@ record(struct store *store, const struct msg_broker_record *body)
 		return EV_cache_io;
 	if (body->what == RECORD_begun)
 		cache_journal_begun(&journal, body->id);
+	else if (body->what == RECORD_stopped)
+		cache_journal_stopped(&journal);
 	else
 		cache_journal_failed(&journal, body->id, body->event);
 	rc = cache_write_journal(store->disk, &journal);
