@@ -175,7 +175,7 @@ open_rig(void)
 	rig.console = console[0];
 	peer_place(console[1], FD_CONSOLE);
 	broker_init(&broker);
-	broker.retry_wait_ms = 30000;
+	broker.retry_wait_s = 30;
 	step_start(&broker);
 	settle();
 }

@@ -150,7 +150,7 @@ the_broker_routes_what_the_table_says(void **state)
 	assert_true(hostile_holds_key(frame.fds[0]));
 	frame_close(&frame);
 	/* one more question and answer: the broker has come round to its next message */
-	stage_say(&s, PEER_store, MSG_store_filled, &(struct msg_store_filled){ .slot = want.slot, .part = want.part }, NULL);
+	stage_say(&s, PEER_store, MSG_store_filled, &(struct msg_store_filled){ .slot = want.slot, .part = want.part, .number = want.number }, NULL);
 	stage_hear(&s, PEER_crypto, MSG_store_filled, &frame);
 	assert_int_equal(stage_holds(s.pid, "part"), 0);
 	(void)stage_down(&s);
@@ -193,7 +193,7 @@ static int
 lend(int disk, int memfd, uint32_t slot, uint32_t part, uint64_t len_bytes)
 {
 	static struct frame frame;
-	const struct msg_crypto_want want = { .slot = slot, .part = part, .len_bytes = len_bytes };
+	const struct msg_crypto_want want = { .slot = slot, .part = part, .number = 1, .len_bytes = len_bytes };
 	struct stage s;
 	int rc;
 

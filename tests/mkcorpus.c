@@ -56,13 +56,15 @@ write_file(const char *top, const char *name, const char *file, const void *byte
 #define BAD_crypto_supplied b.total_bytes = 0
 #define BAD_crypto_rejected b.c.event = 0
 #define BAD_crypto_verified b.c.keys_good = b.c.keys_need - 1
-#define BAD_broker_record b.what = 3
+#define BAD_broker_record b.what = RECORD_stopped	/* with an id */
 #define BAD_store_recorded b.event = 12345
 #define BAD_broker_load b.zero = 1
 #define BAD_crypto_handover b.cmdline_bytes = sizeof b.cmdline
 #define BAD_kexec_loaded b.error = 4096
 #define BAD_crypto_wiped b.wiped_bytes = 0
 #define BAD_crypto_unloaded b.event = 0
+#define BAD_broker_arm b.seconds = 3601
+#define BAD_init_armed b.error = ENODEV	/* and armed */
 #define BAD_broker_go b.zero = 1
 #define BAD_broker_reboot b.zero = 1
 #define BAD_broker_stop b.wait_ms = UINT32_MAX

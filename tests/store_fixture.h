@@ -157,11 +157,12 @@ expect_silence(void)
 
 static const struct msg_broker_survey survey = { 0 };
 
+static struct msg_store_offered offered;	/* of the last survey */
+
 /* Surveys: how many were offered, and which event came with it. */
 static unsigned
 ask_survey(struct msg_store_offer offers[SLOTS_MAX], uint32_t *event)
 {
-	struct msg_store_offered end;
 	unsigned n = 0;
 
 	assert_int_equal(tell(MSG_broker_survey, &survey, NULL), 1);
@@ -174,9 +175,9 @@ ask_survey(struct msg_store_offer offers[SLOTS_MAX], uint32_t *event)
 		assert_true(n < SLOTS_MAX);
 		expect(MSG_store_offer, &offers[n++]);
 	}
-	expect(MSG_store_offered, &end);
-	assert_int_equal(end.count, n);
-	*event = end.event;
+	expect(MSG_store_offered, &offered);
+	assert_int_equal(offered.count, n);
+	*event = offered.event;
 	return n;
 }
 
@@ -184,7 +185,7 @@ ask_survey(struct msg_store_offer offers[SLOTS_MAX], uint32_t *event)
 static uint32_t
 ask_part(uint32_t slot, uint32_t part, uint64_t len_bytes, int *memfd, unsigned *progress)
 {
-	const struct msg_crypto_want want = { .slot = slot, .part = part, .len_bytes = len_bytes };
+	const struct msg_crypto_want want = { .slot = slot, .part = part, .number = 7, .len_bytes = len_bytes };
 	struct msg_store_filled filled;
 	struct msg_store_progress p;
 	uint64_t done = 0;
@@ -202,6 +203,7 @@ ask_part(uint32_t slot, uint32_t part, uint64_t len_bytes, int *memfd, unsigned 
 	expect(MSG_store_filled, &filled);
 	assert_int_equal(filled.slot, slot);
 	assert_int_equal(filled.part, part);
+	assert_int_equal(filled.number, 7);
 	return filled.event;
 }
 

@@ -29,11 +29,11 @@ static const struct expect {
 	{ "init_started",     4, 'i', 'b', 'h', 8,    1, 8,   3,  "CSUVR.",  ' ' },
 	{ "broker_lost",      5, 'b', 'c', 'h', 8,    0, 8,   0,  "SUVR",    ' ' },
 	{ "broker_survey",    6, 'b', 's', 'h', 8,    0, 4,   0,  "S",       ' ' },
-	{ "store_offer",      7, 's', 'c', 'h', 40,   0, 32,  6,  "SU",      ' ' },
-	{ "store_offered",    8, 's', 'c', 'h', 8,    0, 4,   6,  "SU",      ' ' },
-	{ "crypto_want",      9, 'c', 's', 'h', 16,   1, 80,  0,  "SU",      ' ' },
-	{ "store_filled",    10, 's', 'c', 'h', 16,   0, 80,  9,  "SU",      ' ' },
-	{ "store_progress",  11, 's', 'b', 'h', 24,   0, 255, 9,  "SU",      ' ' },
+	{ "store_offer",      7, 's', 'c', 'h', 40,   0, 32,  6,  "SU.",     ' ' },
+	{ "store_offered",    8, 's', 'c', 'h', 16,   0, 4,   6,  "SU.",     ' ' },
+	{ "crypto_want",      9, 'c', 's', 'h', 24,   1, 80,  0,  "SU",      ' ' },
+	{ "store_filled",    10, 's', 'c', 'h', 16,   0, 80,  9,  "SU.",     ' ' },
+	{ "store_progress",  11, 's', 'b', 'h', 24,   0, 255, 9,  "SU.",     ' ' },
 	{ "crypto_refused",  12, 'c', 'b', 'h', 64,   0, 40,  0,  "S",       ' ' },
 	{ "crypto_node",     13, 'c', 's', 'h', 16,   0, 4,   0,  "S",       ' ' },
 	{ "crypto_surveyed", 14, 'c', 'b', 'h', 8,    0, 1,   0,  "S",       'U' },
@@ -50,9 +50,11 @@ static const struct expect {
 	{ "kexec_loaded",    25, 'k', 'c', 'h', 8,    0, 1,   0,  "L.",      ' ' },
 	{ "crypto_wiped",    26, 'c', 'b', 'h', 8,    0, 1,   25, "L",       'G' },
 	{ "crypto_unloaded", 27, 'c', 'b', 'h', 8,    0, 1,   25, "L",       '.' },
-	{ "broker_go",       28, 'b', 'k', 'h', 8,    0, 1,   25, "G",       ' ' },
-	{ "broker_reboot",   29, 'b', 'k', 'h', 8,    0, 1,   0,  ".",       ' ' },
-	{ "broker_stop",     30, 'b', 'i', 'h', 8,    0, 1,   0,  ".",       ' ' },
+	{ "broker_arm",      28, 'b', 'i', 'h', 8,    0, 1,   0,  "G",       ' ' },
+	{ "init_armed",      29, 'i', 'b', 'h', 8,    0, 1,   28, "G",       ' ' },
+	{ "broker_go",       30, 'b', 'k', 'h', 8,    0, 1,   25, "G",       ' ' },
+	{ "broker_reboot",   31, 'b', 'k', 'h', 8,    0, 1,   0,  ".",       ' ' },
+	{ "broker_stop",     32, 'b', 'i', 'h', 8,    0, 1,   0,  ".",       ' ' },
 };
 enum { ROWS = sizeof table / sizeof table[0] };
 
@@ -158,7 +160,7 @@ judge_rest(struct event_case *e, unsigned long *cases, unsigned long *legal)
 static void
 every_case(void **state)
 {
-	static const uint32_t strange_ids[] = { 0, 31, 32, 255, 256, 257, 65537, 0x80000001, UINT32_MAX };
+	static const uint32_t strange_ids[] = { 0, 33, 64, 255, 256, 257, 65537, 0x80000001, UINT32_MAX };
 	unsigned long cases = 0, legal = 0;
 	struct event_case e;
 
@@ -302,10 +304,15 @@ good_boot(void **state)
 	say(&s, MSG_crypto_wiped, ADMIT_unasked);
 	say(&s, MSG_kexec_loaded, ADMIT_ok);
 	say(&s, MSG_broker_go, ADMIT_phase);
+	say(&s, MSG_broker_arm, ADMIT_phase);
 	say(&s, MSG_crypto_wiped, ADMIT_ok);
 	assert_string_equal(phase_name(s.phase), "GO");
-	for (uint32_t id = 1; id < MSG_COUNT; id++)	/* nothing but the jump is left */
-		assert_true(id == MSG_broker_go || (msg_table[id].phases & s.phase) == 0);
+	say(&s, MSG_init_armed, ADMIT_unasked);
+	say(&s, MSG_broker_arm, ADMIT_ok);
+	say(&s, MSG_init_armed, ADMIT_ok);
+	say(&s, MSG_init_armed, ADMIT_often);
+	for (uint32_t id = 1; id < MSG_COUNT; id++)	/* nothing but watchdog and jump is left */
+		assert_true(id == MSG_broker_arm || id == MSG_init_armed || id == MSG_broker_go || (msg_table[id].phases & s.phase) == 0);
 }
 
 /* broker_load needs crypto_verified, not only the phase; a new candidate starts anew, and at most SLOTS_MAX + 1 times. */

@@ -82,6 +82,19 @@ ask(uint32_t id, const void *body)
 		TRY(name, want, b.field = UINT32_MAX); \
 	} while (0)
 
+/* A store-worker's codes: of caches, of sizes, of memory; any other would be somebody else's word. */
+#define EVENT_STORE(name, want, field) \
+	do { \
+		EVENT_MAY(name, want, field); \
+		TRY(name, 0, b.field = EV_cache_absent); \
+		TRY(name, 0, b.field = EV_image_size); \
+		TRY(name, 0, b.field = EV_load_memory); \
+		TRY(name, want, b.field = EV_tpm_absent); \
+		TRY(name, want, b.field = EV_image_kernel); \
+		TRY(name, want, b.field = EV_load_kernel); \
+		TRY(name, want, b.field = EV_program_died); \
+	} while (0)
+
 #define GIB UINT64_C(1073741824)
 
 static void
@@ -123,7 +136,9 @@ survey(void **state)
 	RANGE(store_offer, 7, kernel_bytes, 1u, GIB);
 	RANGE(store_offer, 8, initramfs_bytes, 1u, GIB);
 	RANGE(store_offered, 1, count, 0u, 8u);
-	EVENT_MAY(store_offered, 2, event);
+	EVENT_STORE(store_offered, 2, event);
+	RANGE(store_offered, 3, stops, 0u, 6u);
+	ZERO(store_offered, 4, zero);
 	RANGE(crypto_want, 1, slot, 0u, 7u);
 	RANGE(store_filled, 1, slot, 0u, 7u);
 	RANGE(store_progress, 1, slot, 0u, 7u);
@@ -133,16 +148,20 @@ survey(void **state)
 
 		TRY(crypto_want, none ? 2 : 0, (b.part = part, b.len_bytes = 1));
 		TRY(crypto_want, none ? 2 : 0, (b.part = part, b.len_bytes = most));
-		TRY(crypto_want, none ? 2 : 3, (b.part = part, b.len_bytes = most + 1));
-		TRY(crypto_want, none ? 2 : 3, (b.part = part, b.len_bytes = 0));
-		TRY(crypto_want, none ? 2 : 3, (b.part = part, b.len_bytes = UINT64_C(1) << 63));
+		TRY(crypto_want, none ? 2 : 5, (b.part = part, b.len_bytes = most + 1));
+		TRY(crypto_want, none ? 2 : 5, (b.part = part, b.len_bytes = 0));
+		TRY(crypto_want, none ? 2 : 5, (b.part = part, b.len_bytes = UINT64_C(1) << 63));
 		TRY(store_filled, none ? 2 : 0, b.part = part);
 		TRY(store_progress, none ? 2 : 0, (b.part = part, b.done_bytes = b.total_bytes = most));
 		TRY(store_progress, none ? 2 : 4, (b.part = part, b.done_bytes = b.total_bytes = most + 1));
 		TRY(store_progress, none ? 2 : 4, (b.part = part, b.done_bytes = b.total_bytes = 0));
 	}
-	EVENT_MAY(store_filled, 3, event);
-	ZERO(store_filled, 4, zero);
+	TRY(crypto_want, 3, b.number = 0);
+	TRY(crypto_want, 0, b.number = UINT32_MAX);
+	ZERO(crypto_want, 4, zero);
+	EVENT_STORE(store_filled, 3, event);
+	TRY(store_filled, 4, b.number = 0);
+	TRY(store_filled, 0, b.number = UINT32_MAX);
 	TRY(store_progress, 3, b.done_bytes = b.total_bytes + 1);
 	TRY(store_progress, 0, b.done_bytes = 0);
 	TRY(crypto_node, 1, memset(b.node, 0, 16));
@@ -227,10 +246,14 @@ record_and_load(void **state)
 	TRY(broker_record, 4, (b.what = 2, b.event = 0));
 	TRY(broker_record, 4, (b.what = 2, b.event = 600));
 	TRY(broker_record, 3, b.what = 0);
-	TRY(broker_record, 3, b.what = 3);
+	TRY(broker_record, 3, b.what = 4);
+	TRY(broker_record, 1, (b.what = 3, b.slot = 0));
+	TRY(broker_record, 0, (memset(b.id, 0, sizeof b.id), b.what = 3, b.slot = 0));
+	TRY(broker_record, 2, (memset(b.id, 0, sizeof b.id), b.what = 3));
+	TRY(broker_record, 4, (memset(b.id, 0, sizeof b.id), b.what = 3, b.slot = 0, b.event = EV_load_kernel));
 	ZERO(broker_record, 5, zero);
-	RANGE(store_recorded, 1, what, 1u, 2u);
-	EVENT_MAY(store_recorded, 2, event);
+	RANGE(store_recorded, 1, what, 1u, 3u);
+	EVENT_STORE(store_recorded, 2, event);
 	ZERO(broker_load, 1, zero);
 	RANGE(crypto_handover, 1, kernel_bytes, 1u, GIB);
 	RANGE(crypto_handover, 2, initramfs_bytes, 1u, GIB + 65536);
@@ -240,6 +263,12 @@ record_and_load(void **state)
 	RANGE(crypto_wiped, 1, wiped_bytes, 1u, GIB + 65536);
 	EVENT_DUE(crypto_unloaded, 1, event);
 	TRY(crypto_unloaded, 0, b.detail = UINT32_MAX);
+	RANGE(broker_arm, 1, seconds, 1u, 3600u);
+	ZERO(broker_arm, 2, zero);
+	RANGE(init_armed, 1, seconds, 1u, 7200u);
+	TRY(init_armed, 1, b.error = 1);
+	TRY(init_armed, 0, (b.seconds = 0, b.error = 4095));
+	TRY(init_armed, 2, (b.seconds = 0, b.error = 4096));
 	ZERO(broker_go, 1, zero);
 	ZERO(broker_reboot, 1, zero);
 	RANGE(broker_stop, 1, wait_ms, 0u, 86400000u);

@@ -109,6 +109,37 @@ an_attempt_and_its_failure_are_in_the_journal(void **state)
 	assert_int_equal(offers[1].slot, 0);
 }
 
+static uint32_t
+ask_stops(void)
+{
+	uint32_t event;
+
+	(void)ask_survey(offers, &event);
+	return offered.stops;
+}
+
+static void
+stops_in_a_row_are_counted_until_an_attempt_begins(void **state)
+{
+	static const struct msg_broker_record stopped = { .what = RECORD_stopped };
+	struct msg_store_recorded recorded;
+
+	(void)state;
+	for (uint32_t n = 0; n <= STOPS_MAX + 1; n++) {
+		assert_int_equal(ask_stops(), n < STOPS_MAX ? n : STOPS_MAX);
+		assert_int_equal(tell(MSG_broker_record, &stopped, NULL), 1);
+		expect(MSG_store_recorded, &recorded);
+		assert_int_equal(recorded.what, RECORD_stopped);
+		assert_int_equal(recorded.event, EV_none);
+		memset(broker.count, 0, sizeof broker.count);	/* each is another boot */
+		memset(store.state.count, 0, sizeof store.state.count);
+	}
+	assert_int_equal(ask_record(11, RECORD_failed, EV_load_kernel), EV_none);
+	assert_int_equal(ask_stops(), STOPS_MAX);
+	assert_int_equal(ask_record(11, RECORD_begun, EV_none), EV_none);
+	assert_int_equal(ask_stops(), 0);
+}
+
 static void
 the_node_id_is_written_when_it_differs_and_only_then(void **state)
 {
@@ -333,6 +364,7 @@ main(void)
 		ON_STORE(every_part_comes_byte_for_byte_and_its_descriptor_is_closed),
 		ON_STORE(progress_is_told_every_8_mib_and_at_most_24_times),
 		ON_STORE(an_attempt_and_its_failure_are_in_the_journal),
+		ON_STORE(stops_in_a_row_are_counted_until_an_attempt_begins),
 		ON_STORE(the_node_id_is_written_when_it_differs_and_only_then),
 		ON_STORE(a_torn_first_header_is_healed_by_the_node_id),
 		ON_STORE(a_closed_channel_ends_it_whether_it_reads_or_answers),

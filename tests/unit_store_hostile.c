@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-static const struct msg_crypto_want want = { .slot = 0, .part = PART_kernel, .len_bytes = 5000 };
+static const struct msg_crypto_want want = { .slot = 0, .part = PART_kernel, .number = 1, .len_bytes = 5000 };
 static const int BOTH = F_SEAL_GROW | F_SEAL_SHRINK;
 
 /* A frame as no chan_send() makes it. */
@@ -191,13 +191,14 @@ static void
 a_field_out_of_range_refuses(void **state)
 {
 	static const struct msg_crypto_want wants[] = {
-		{ .slot = SLOTS_MAX, .part = PART_kernel, .len_bytes = 5000 },
-		{ .slot = UINT32_MAX, .part = PART_kernel, .len_bytes = 5000 },
-		{ .part = 0, .len_bytes = 5000 },
-		{ .part = PART_LAST + 1, .len_bytes = 5000 },
-		{ .part = PART_kernel, .len_bytes = 0 },
-		{ .part = PART_kernel, .len_bytes = UINT64_MAX },
-		{ .part = PART_manifest, .len_bytes = 16385 },
+		{ .slot = SLOTS_MAX, .part = PART_kernel, .number = 1, .len_bytes = 5000 },
+		{ .slot = UINT32_MAX, .part = PART_kernel, .number = 1, .len_bytes = 5000 },
+		{ .part = 0, .number = 1, .len_bytes = 5000 },
+		{ .part = PART_LAST + 1, .number = 1, .len_bytes = 5000 },
+		{ .part = PART_kernel, .number = 1, .len_bytes = 0 },
+		{ .part = PART_kernel, .number = 1, .len_bytes = UINT64_MAX },
+		{ .part = PART_manifest, .number = 1, .len_bytes = 16385 },
+		{ .part = PART_kernel, .len_bytes = 5000 },
 	};
 	static const struct msg_broker_record records[] = {
 		{ .what = RECORD_begun },

@@ -76,12 +76,12 @@ class Organisation:
         org_tool("config", *argv, *keys, "--org-key", self.key("org") + ".pub", "-o", out)
         return out
 
-    def image(self, config, line="6.1", name=None, files=None):
-        """The preboot initramfs for a kernel line."""
+    def image(self, config, line="6.1", name=None, files=None, modules=()):
+        """The preboot initramfs for a kernel line; modules: more than MODULES."""
         out = self.path(name or "preboot-" + line)
         order = self.path("modules-" + line)
         with open(order, "w") as f:
-            f.write(run(os.path.join(TOP, "image/modules.sh"), os.path.join(BUILD, "kernel", line), *MODULES))
+            f.write(run(os.path.join(TOP, "image/modules.sh"), os.path.join(BUILD, "kernel", line), *MODULES, *modules))
         org_tool("image", "-c", config, "--programs", BIN, "--modules-dir", kernel(line, "modules"), "--modules", order, "--list",
                   files or os.path.join(TOP, "image/files.list"), "-o", out)
         return out
