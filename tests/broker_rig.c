@@ -55,12 +55,28 @@ start_answered(uint32_t program)
 }
 
 static void
+arm_answered(void)
+{
+	struct msg_broker_arm arm;
+	struct msg_init_armed armed = { .error = rig.arm_error };
+
+	memcpy(&arm, got.body, sizeof arm);
+	rig.arms++;
+	if (rig.arm_error == 0)
+		armed.seconds = arm.seconds;
+	if (!rig.init_is_slow)
+		assert_int_equal(chan_send(rig.end[PEER_init], MSG_init_armed, &armed, NULL), 0);
+}
+
+static void
 play_init(void)
 {
 	while (rig.end[PEER_init] >= 0 && peer_recv(rig.end[PEER_init], &got) == 1) {
 		assert_int_equal(msg_check(got.id, got.body), 0);
 		if (got.id == MSG_broker_stop)
 			rig.stops++;
+		else if (got.id == MSG_broker_arm)
+			arm_answered();
 		else {
 			uint32_t program = ((const struct msg_broker_start *)(const void *)got.body)->program;
 
@@ -194,6 +210,18 @@ fill(void)
 	say_and_take(PEER_store, MSG_store_filled);
 }
 
+void
+stop_recorded(void)
+{
+	const struct msg_store_recorded done = { .what = RECORD_stopped };
+
+	if (rig.end[PEER_store] < 0 || broker.stopping != 0)
+		return;
+	assert_true(broker.state.open[MSG_broker_record] > 0);
+	peer_say(rig.end[PEER_store], MSG_store_recorded, &done);
+	settle();
+}
+
 /* The good path up to the beginning of a phase.  STOP: crypto-worker failed in SURVEY. */
 void
 drive(unsigned phase_no)
@@ -205,8 +233,10 @@ drive(unsigned phase_no)
 		return;
 	say(PEER_crypto, MSG_crypto_closed);
 	take(PEER_store, MSG_broker_survey);
-	if (phase_no == PHASE_NO_STOP)
+	if (phase_no == PHASE_NO_STOP) {
 		say(PEER_crypto, MSG_crypto_failed);
+		stop_recorded();
+	}
 	if (phase_no == PHASE_NO_SURVEY || phase_no == PHASE_NO_STOP)
 		return;
 	for (unsigned i = 0; i < 2; i++)
@@ -237,10 +267,13 @@ void
 ends_in_one_reboot(void)
 {
 	int by_kexec = broker.channel[PEER_kexec] >= 0;
+	char line[64];
 
 	assert_int_equal(broker.state.phase, PHASE(STOP));
+	stop_recorded();
 	assert_int_equal(broker.stopping, 1);
-	assert_true(printed("stopped: reboot in 30 s"));
+	(void)snprintf(line, sizeof line, "stopped: reboot in %d s", 30 << broker.stops);
+	assert_true(printed(line));
 	silence();
 	if (by_kexec)
 		take(PEER_kexec, MSG_broker_reboot);

@@ -9,8 +9,9 @@ enum { RUNS = -1, PRINTED_MAX = 1 << 18 };
 extern struct rig {
 	int end[PEER_COUNT];		/* the test's; -1: none */
 	int console, ended;		/* ended: RUNS or the broker's exit status */
-	int init_is_slow;		/* 1: broker_start is counted, not answered */
-	unsigned starts[PEER_COUNT], stops;
+	int init_is_slow;		/* 1: broker_start and broker_arm are counted, not answered */
+	uint32_t arm_error;		/* what init answers to broker_arm */
+	unsigned starts[PEER_COUNT], stops, arms;
 	jmp_buf ended_here;
 	size_t printed_bytes;
 	char printed[PRINTED_MAX];
@@ -32,5 +33,6 @@ int heard_nothing(enum peer peer);
 int printed(const char *text);		/* fails at any byte that is not printable, and at any that a worker chose */
 void drop_end(enum peer peer);		/* the program dies */
 void start_answered(uint32_t program);	/* init says: started */
+void stop_recorded(void);		/* the stop is written down, by a store-worker that lives */
 void ends_in_one_reboot(void);		/* after STOP: one wait, one reboot, one end */
 #endif

@@ -143,7 +143,7 @@ void
 play_latch(void)
 {
 	if (setjmp(ended_here) == 0)
-		close_latch(&crypto);
+		close_latch(&crypto, play.config);
 }
 
 void
@@ -230,7 +230,7 @@ play_expect(uint32_t id)
 void
 play_fill(const struct generation *g)
 {
-	struct msg_store_filled filled = { .slot = play.want.slot, .part = play.want.part };
+	struct msg_store_filled filled = { .slot = play.want.slot, .part = play.want.part, .number = play.want.number };
 	uint64_t len;
 	const void *bytes = peer_part(g, play.want.part, &len);
 
