@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <unistd.h>
 
 #include "killer.h"
 
@@ -22,7 +21,6 @@ is_terminal(pid_t pid, uint64_t fd, struct stat *st)
 	return stat(path, st) == 0 && S_ISCHR(st->st_mode) && (major(st->st_rdev) == 4 || major(st->st_rdev) == 5);
 }
 
-/* One line per descriptor that leads to a terminal, with its flags of open(2). */
 void
 look(const struct task *t)
 {
@@ -57,23 +55,17 @@ look(const struct task *t)
 	say("KILLER looked %s %u", programs[t->program], total);
 }
 
-/* Nothing may ask a terminal for input: neither read(2) and its relatives nor ioctl(2). */
+/* Nothing may ask a terminal for input: neither read(2) and its relatives nor ioctl(2), but for init's settings that switch input off. */
 void
 watch_read(const struct task *t)
 {
 	static const uint64_t readers[] = { SYS_read, SYS_pread64, SYS_readv, SYS_preadv, SYS_preadv2, SYS_splice, SYS_ioctl };
 	struct stat st;
 
+	if (t->program == PEER_init && t->nr == SYS_ioctl && (t->args[1] == TCGETS || t->args[1] == TCSETS))
+		return;
 	for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++)
 		if (t->nr == readers[i] && is_terminal(t->pid, t->args[0], &st))
 			say("KILLER console read by %s, system call %llu", t->program == NOBODY ? "nobody" : programs[t->program],
 			    (unsigned long long)t->nr);
-}
-
-void
-look_plant(void)
-{
-	int waiting;
-
-	(void)ioctl(STDIN_FILENO, FIONREAD, &waiting);	/* that it is seen is all that matters */
 }

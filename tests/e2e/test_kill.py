@@ -30,6 +30,7 @@ TIMEOUT_S = 150         # of one power-on: whatever takes longer hangs
 SLOW_TIMEOUT_S = 330    # with the broker's own deadlines, broker/steps.c
 PHASES = ("CLOSE", "SURVEY", "SUPPLY", "VERIFY", "RECORD", "LOAD", "GO")
 COMPILE = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Wswitch-enum", "-Werror"]
+KILLER = ("killer.c", "killer_act.c", "killer_look.c", "killer_see.c")
 # What preboot's console may show: our lines, the kernel's, and those of the tester. Anything else would be a prompt.
 LINE = re.compile(r"(sallyport( init:| +\d+\.\d{3}) |KILLER |\[ *\d+\.\d+\] )|$")
 
@@ -155,10 +156,10 @@ def is_reset(r):
 
 
 def killer_image(org, config):
-    """The shipped image with another first program, made here from its source."""
+    """The shipped image with another first program, made here from its sources."""
     killer, files = org.path("killer"), org.path("files.list")
     preboot.run(os.path.join(preboot.BIN, "sallyport-cc"), *COMPILE, "-I" + preboot.TOP + "/ipc", "-I" + preboot.TOP + "/policy",
-                "-o", killer, os.path.join(preboot.TOP, "tests/killer.c"), os.path.join(preboot.BUILD, "target/libipc.a"))
+                "-o", killer, *(os.path.join(preboot.TOP, "tests", name) for name in KILLER), os.path.join(preboot.BUILD, "target/libipc.a"))
     with open(os.path.join(preboot.TOP, "image/files.list")) as f:
         text, n = re.subn(r"(?m)^file /init 0755 (.*)$", "file /init 0755 %s\nfile /init.real 0755 \\1" % killer, f.read())
     assert n == 1, "files.list has no /init"
