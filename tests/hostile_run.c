@@ -152,28 +152,38 @@ given(const struct rig *r, enum peer program, int fds[GIVEN_MAX])
 	return n;
 }
 
-/* In the child, as broker/spawn.c does it. */
-static _Noreturn void
-become(const struct rig *r, enum peer program, enum hostile_mode mode, enum hostile_attack attack)
+void
+hostile_give(const int *fds, unsigned n, int null)
 {
-	char path[64], number[16];
-	char bare[] = "bare", *argv[] = { path, number, mode == MODE_bare ? bare : NULL, NULL }, *envp[] = { NULL };
-	int fds[GIVEN_MAX], high[GIVEN_MAX];
-	unsigned n = given(r, program, fds);
+	int high[GIVEN_MAX];
 
-	(void)snprintf(path, sizeof path, "/bin/hostile_%s%s", hostile_program(program), mode == MODE_confined ? "" : "_twin");
-	(void)snprintf(number, sizeof number, "%u", (unsigned)attack);
+	if (n > GIVEN_MAX)
+		_exit(110);
 	for (unsigned i = 0; i < n; i++)
 		if ((high[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, HIGH)) < 0)
 			_exit(111);
 	for (int i = 0; i < FIRST; i++)
-		if (dup2(r->null, i) < 0)
+		if (dup2(null, i) < 0)
 			_exit(112);
 	for (unsigned i = 0; i < n; i++)
 		if (dup2(high[i], FIRST + (int)i) < 0)
 			_exit(113);
 	if (syscall(SYS_close_range, FIRST + n, ~0U, 0U) != 0)
 		_exit(114);
+}
+
+/* In the child, as broker/spawn.c does it. */
+static _Noreturn void
+become(const struct rig *r, enum peer program, enum hostile_mode mode, enum hostile_attack attack)
+{
+	char path[64], number[16];
+	char bare[] = "bare", *argv[] = { path, number, mode == MODE_bare ? bare : NULL, NULL }, *envp[] = { NULL };
+	int fds[GIVEN_MAX];
+	unsigned n = given(r, program, fds);
+
+	(void)snprintf(path, sizeof path, "/bin/hostile_%s%s", hostile_program(program), mode == MODE_confined ? "" : "_twin");
+	(void)snprintf(number, sizeof number, "%u", (unsigned)attack);
+	hostile_give(fds, n, r->null);
 	(void)alarm(HANGS_S);
 	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0 || raise(SIGSTOP) != 0)
 		_exit(115);

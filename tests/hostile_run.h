@@ -43,6 +43,9 @@ int hostile_leave(int status);
 
 struct hostile_end hostile_run(enum peer program, enum hostile_mode mode, enum hostile_attack attack);
 
+/* In a child that is about to exec: these descriptors are 3 and up, null is 0 to 2, and nothing else stays open.  Or it exits. */
+void hostile_give(const int *fds, unsigned n, int null);
+
 /* Does what the descriptor leads to, read from its start or until nothing is left in it, contain the key? */
 int hostile_holds_key(int fd);
 

@@ -12,7 +12,7 @@
 #include "msg_samples.h"
 #include "peers.h"
 
-enum { RESERVED_FIRST = 3, RESERVED_LAST = 8, ALARM_S = 300 };
+enum { RESERVED_FIRST = 3, RESERVED_LAST = 8, ALARM_S = 300, FDS_SENT_MAX = 8 };
 
 void
 peer_place(int fd, int at)
@@ -65,20 +65,17 @@ peer_recv(int fd, struct frame *frame)
 }
 
 int
-peer_say_raw(int fd, uint32_t id, uint32_t zero, const void *body, size_t body_bytes, unsigned nfds)
+peer_send(int fd, uint32_t id, uint32_t zero, const void *body, size_t body_bytes, const int *fds, unsigned nfds)
 {
 	struct msg_head head = { .id = id, .zero = zero };
 	union {
 		struct cmsghdr align;
-		uint8_t bytes[CMSG_SPACE(sizeof(int) * 8)];
+		uint8_t bytes[CMSG_SPACE(sizeof(int) * FDS_SENT_MAX)];
 	} control = { .bytes = { 0 } };
 	struct iovec iov[2] = { { &head, sizeof head }, { (void *)(uintptr_t)body, body_bytes } };
 	struct msghdr hdr = { .msg_iov = iov, .msg_iovlen = 2 };
-	int fds[8] = { 0 }, rc = 0;
 
-	assert_true(nfds <= 8);
-	for (unsigned i = 0; i < nfds; i++)
-		fds[i] = open("/dev/null", O_RDWR | O_CLOEXEC);
+	assert_true(nfds <= FDS_SENT_MAX);
 	if (nfds > 0) {
 		control.align.cmsg_level = SOL_SOCKET;
 		control.align.cmsg_type = SCM_RIGHTS;
@@ -87,8 +84,18 @@ peer_say_raw(int fd, uint32_t id, uint32_t zero, const void *body, size_t body_b
 		hdr.msg_control = control.bytes;
 		hdr.msg_controllen = (socklen_t)CMSG_SPACE(sizeof(int) * nfds);
 	}
-	if (sendmsg(fd, &hdr, MSG_NOSIGNAL) < 0)
-		rc = -errno;
+	return sendmsg(fd, &hdr, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+int
+peer_say_raw(int fd, uint32_t id, uint32_t zero, const void *body, size_t body_bytes, unsigned nfds)
+{
+	int fds[FDS_SENT_MAX] = { 0 }, rc;
+
+	assert_true(nfds <= FDS_SENT_MAX);
+	for (unsigned i = 0; i < nfds; i++)
+		fds[i] = open("/dev/null", O_RDWR | O_CLOEXEC);
+	rc = peer_send(fd, id, zero, body, body_bytes, fds, nfds);
 	for (unsigned i = 0; i < nfds; i++)
 		(void)close(fds[i]);
 	return rc;

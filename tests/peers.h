@@ -29,7 +29,9 @@ void peer_pair(int pair[2]);			/* SOCK_SEQPACKET; [0] the test's, non-blocking; 
 unsigned peer_fds(void);			/* how many descriptors are open */
 
 int peer_recv(int fd, struct frame *frame);	/* 1, 0: closed (or reset), -EAGAIN: nothing there */
-/* nfds descriptors of /dev/null go along.  0 or a negative errno of sendmsg(2). */
+/* 0 or a negative errno of sendmsg(2). */
+int peer_send(int fd, uint32_t id, uint32_t zero, const void *body, size_t body_bytes, const int *fds, unsigned nfds);
+/* The same, and nfds descriptors of /dev/null go along. */
 int peer_say_raw(int fd, uint32_t id, uint32_t zero, const void *body, size_t body_bytes, unsigned nfds);
 void peer_say(int fd, uint32_t id, const void *body);	/* as the row says */
 

@@ -27,6 +27,7 @@ unit_tpm_DEP             = $(TPM_DEP)
 unit_tpm_index_DEP       = $(TPM_DEP)
 unit_tpm_bus_DEP         = $(TPM_DEP)
 unit_tpm_hostile_DEP     = $(TPM_DEP)
+unit_chan_DEP            = tests/peers
 unit_kexec_DEP           = tests/peers
 unit_tpm_wipe_DEP        = $(TPM_DEP) crypto-worker/wipe_alloc
 death_DEP                = tests/death_run tests/death_denied policy/rules

@@ -2,7 +2,6 @@
  * Channels: what comes through exactly, what refuses, and that no refusal keeps a descriptor.
  * Host-side test; plays a peer that sends whatever the kernel lets it send.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -18,29 +17,17 @@
 #include <cmocka.h>
 
 #include "chan.h"
+#include "peers.h"
 
 struct pair {
 	int a, b;
 	unsigned open_before;
 };
 
-static unsigned
-count_open(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	assert_non_null(d);
-	while (readdir(d) != NULL)
-		n++;
-	closedir(d);
-	return n;
-}
-
 static struct pair
 open_pair(void)
 {
-	struct pair p = { .open_before = count_open() };
+	struct pair p = { .open_before = peer_fds() };
 	int sv[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sv), 0);	/* nothing there: EAGAIN, no hang */
@@ -55,7 +42,7 @@ close_pair(struct pair *p)
 	if (p->a >= 0)
 		close(p->a);
 	close(p->b);
-	assert_int_equal(count_open(), p->open_before);
+	assert_int_equal(peer_fds(), p->open_before);
 }
 
 /* Sends any bytes with any number of copies of one descriptor, in one or two control messages. */
@@ -103,12 +90,12 @@ frame_bytes(uint8_t *out, uint32_t id, uint32_t zero, size_t body)
 static void
 refuses(struct pair *p)
 {
-	unsigned before = count_open();
+	unsigned before = peer_fds();
 	struct frame f;
 
 	memset(&f, 0x5a, sizeof f);
 	assert_int_equal(chan_recv(p->b, &f), -EBADMSG);
-	assert_int_equal(count_open(), before);	/* what came is closed */
+	assert_int_equal(peer_fds(), before);	/* what came is closed */
 	assert_int_equal(f.nfds, 0);
 	for (unsigned i = 0; i < MSG_FDS_MAX; i++)
 		assert_int_equal(f.fds[i], -1);
@@ -131,7 +118,7 @@ every_row(void **state)
 	assert_true(fds[0] >= 0 && fds[1] >= 0);
 	assert_int_equal(ftruncate(fds[1], 4711), 0);
 	for (uint32_t id = 1; id < MSG_COUNT; id++) {
-		unsigned due = fd_kind_count(msg_table[id].fd), before = count_open();
+		unsigned due = fd_kind_count(msg_table[id].fd), before = peer_fds();
 		struct frame f;
 		struct stat st;
 		int taken;
@@ -147,14 +134,14 @@ every_row(void **state)
 			if (i < due)
 				assert_true((fcntl(f.fds[i], F_GETFD) & FD_CLOEXEC) != 0);
 		}
-		assert_int_equal(count_open(), before + due);
+		assert_int_equal(peer_fds(), before + due);
 		if (due == 2) {	/* in order */
 			assert_int_equal(fstat(f.fds[1], &st), 0);
 			assert_int_equal(st.st_size, 4711);
 		}
 		taken = due > 0 ? frame_take_fd(&f, 0) : -1;
 		frame_close(&f);
-		assert_int_equal(count_open(), before + (due > 0));	/* what was taken stays open */
+		assert_int_equal(peer_fds(), before + (due > 0));	/* what was taken stays open */
 		if (taken >= 0)
 			assert_int_equal(close(taken), 0);
 		if (due == 0)
@@ -227,7 +214,7 @@ wrong_descriptors(void **state)
 	/* None, one, or two where one is due: chan_recv() counts, admit() judges. */
 	for (unsigned sent = 0; sent <= MSG_FDS_MAX; sent++) {
 		struct admit_state s;
-		unsigned before = count_open();
+		unsigned before = peer_fds();
 
 		admit_init(&s, PEER_store);
 		send_raw(p.a, bytes, n, p.a, sent, 0);
@@ -236,7 +223,7 @@ wrong_descriptors(void **state)
 		assert_int_equal(admit(&s, PEER_crypto, WAY_hub, f.id, f.body_bytes, f.nfds), sent == 1 ? ADMIT_ok : ADMIT_fds);
 		frame_close(&f);
 		frame_close(&f);	/* again: nothing of somebody else's is closed */
-		assert_int_equal(count_open(), before);
+		assert_int_equal(peer_fds(), before);
 	}
 	/* A control message of another type: credentials, on a receiver that was made to take them. */
 	assert_int_equal(setsockopt(p.b, SOL_SOCKET, SO_PASSCRED, &on, sizeof on), 0);

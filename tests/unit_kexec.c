@@ -122,29 +122,13 @@ refusal(unsigned nfds)
 	return nfds > 0 ? SIGNALLED + SIGSYS : EXIT_PEER;
 }
 
-/* The only function that sends.  See above: two messages are never sent in any shape. */
+/* The only function here that sends.  See above: two messages are never sent in any shape. */
 static void
 send_to(int fd, uint32_t id, uint32_t zero, const void *body, size_t len_bytes, const int *fds, unsigned nfds)
 {
-	struct msg_head head = { .id = id, .zero = zero };
-	union {
-		struct cmsghdr align;
-		uint8_t bytes[CMSG_SPACE(sizeof(int) * 4)];
-	} control = { .bytes = { 0 } };
-	struct iovec iov[2] = { { &head, sizeof head }, { (void *)(uintptr_t)body, len_bytes } };
-	struct msghdr hdr = { .msg_iov = iov, .msg_iovlen = 2 };
-
 	if (id == MSG_broker_go || id == MSG_broker_reboot)
 		abort();
-	if (nfds > 0) {
-		control.align.cmsg_level = SOL_SOCKET;
-		control.align.cmsg_type = SCM_RIGHTS;
-		control.align.cmsg_len = (socklen_t)CMSG_LEN(sizeof(int) * nfds);
-		memcpy(CMSG_DATA(&control.align), fds, sizeof(int) * nfds);
-		hdr.msg_control = control.bytes;
-		hdr.msg_controllen = (socklen_t)CMSG_SPACE(sizeof(int) * nfds);
-	}
-	assert_int_equal(sendmsg(fd, &hdr, MSG_NOSIGNAL), (ssize_t)(sizeof head + len_bytes));
+	assert_int_equal(peer_send(fd, id, zero, body, len_bytes, fds, nfds), 0);
 }
 
 /* A memfd of zeros, made by that uid, with these seals. */
