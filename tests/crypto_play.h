@@ -27,6 +27,7 @@ extern struct play {
 	struct candidate about;		/* of the last message about one */
 	uint32_t event;			/* of the last message that has one */
 	unsigned refused;
+	enum event config;		/* what read_config() says */
 	void (*spoil)(int fd, const struct msg_crypto_want *want);	/* before it is said to be filled */
 } play;
 

@@ -58,6 +58,23 @@ every_answer_of_the_tpm_at_every_step_closes_the_latch(void **state)
 		}
 }
 
+/* Nothing is read and nobody enrolled for it, but the latch is closed, by lock and by PCR. */
+static void
+a_config_that_is_not_understood_left_the_latch_open(void **state)
+{
+	(void)state;
+	for (unsigned enrolled = 0; enrolled < 2; enrolled++) {
+		play_open();
+		play.config = EV_config_invalid;
+		fake.index[0] = enrolled ? EV_none : EV_tpm_not_enrolled;
+		fake.read = EV_tpm_error;	/* it is not asked */
+		play_latch();
+		assert_int_equal(fake.enrols, 0);
+		assert_int_equal(fake.without_index, !enrolled);
+		latch_is_closed_and_says(EV_config_invalid);
+	}
+}
+
 static void
 enrolment_happens_only_where_nothing_was(void **state)
 {
@@ -96,6 +113,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_answer_of_the_tpm_at_every_step_closes_the_latch),
+		cmocka_unit_test(a_config_that_is_not_understood_left_the_latch_open),
 		cmocka_unit_test(enrolment_happens_only_where_nothing_was),
 	};
 

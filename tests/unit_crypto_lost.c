@@ -99,6 +99,35 @@ an_answer_to_a_want_from_before_the_loss_ended_crypto_worker(void **state)
 	play_close();
 }
 
+/*
+ * The same in SUPPLY: the fresh store-worker gets both questions, about the same memory.  The answer to the first says nothing: what was
+ * taken then was still being written for the second, and the candidate was refused for it.
+ */
+static void
+an_answer_to_a_want_from_before_the_loss_cost_a_candidate(void **state)
+{
+	(void)state;
+	for (uint32_t event = EV_none; event <= EV_cache_io; event += EV_cache_io) {
+		struct msg_store_filled stale = { .part = PART_kernel, .event = event };
+
+		play_open();
+		assert_int_equal(play_survey(one, 1, NULL), MSG_crypto_surveyed);
+		play_say(MSG_broker_next);
+		play_expect(MSG_crypto_chosen);
+		play_expect(MSG_crypto_want);
+		stale.number = play.want.number;
+		lost(0);
+		play_expect(MSG_crypto_want);
+		assert_true(play.want.number > stale.number);
+		admit_note(&play.view, MSG_crypto_want);	/* the broker has forwarded the first one to the fresh store-worker */
+		play_tell(MSG_store_filled, &stale);
+		assert_int_equal(play_hear(), MSG_none);
+		play_fill(&newest);
+		assert_int_equal(play_serve(one, 1), MSG_crypto_verified);
+		play_close();
+	}
+}
+
 /* Four lives of a store, seven refusals in each before it dies: what crypto-worker says is all legal, and yet it was ended for it. */
 static void
 refusals_of_four_lives_were_more_than_the_table_allows(void **state)
@@ -134,6 +163,7 @@ main(void)
 		cmocka_unit_test(a_store_that_dies_in_supply_is_asked_for_the_same_again),
 		cmocka_unit_test(a_loss_told_a_moment_late_ended_crypto_worker),
 		cmocka_unit_test(an_answer_to_a_want_from_before_the_loss_ended_crypto_worker),
+		cmocka_unit_test(an_answer_to_a_want_from_before_the_loss_cost_a_candidate),
 		cmocka_unit_test(refusals_of_four_lives_were_more_than_the_table_allows),
 	};
 

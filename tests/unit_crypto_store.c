@@ -182,14 +182,14 @@ thirty_two_offers_of_one_slot_are_eight_candidates(void **state)
 }
 
 static void
-an_answer_for_another_part_or_slot_is_none(void **state)
+an_answer_to_another_question_is_none(void **state)
 {
 	(void)state;
 	play_to_survey();
 	play_offers(1, 0);
 	play_expect(MSG_crypto_want);
 	for (uint32_t i = 0; i < 2; i++) {
-		struct msg_store_filled wrong = { .slot = i == 0, .part = i == 0 ? PART_manifest : PART_minisig };
+		struct msg_store_filled wrong = { .part = PART_manifest, .number = i == 0 ? play.want.number + 1 : UINT32_MAX };
 
 		admit_note(&crypto.state, MSG_crypto_want);	/* the broker is hostile as well and lets it pass */
 		play_tell(MSG_store_filled, &wrong);
@@ -224,6 +224,7 @@ a_store_that_gives_up_or_accuses_is_heard_by_code(void **state)
 			}
 			assert_int_equal(id, MSG_crypto_want);
 		}
+		filled.number = play.want.number;
 		play_tell(MSG_store_filled, &filled);
 		play_expect(part <= PART_minisig ? MSG_crypto_refused : MSG_crypto_rejected);
 		assert_int_equal(play.event, EV_cache_io);
@@ -241,7 +242,7 @@ main(void)
 		cmocka_unit_test(what_the_store_writes_afterwards_changes_nothing),
 		cmocka_unit_test(lies_about_sizes_and_slots_are_refused),
 		cmocka_unit_test(thirty_two_offers_of_one_slot_are_eight_candidates),
-		cmocka_unit_test(an_answer_for_another_part_or_slot_is_none),
+		cmocka_unit_test(an_answer_to_another_question_is_none),
 		cmocka_unit_test(a_store_that_gives_up_or_accuses_is_heard_by_code),
 	};
 

@@ -327,7 +327,7 @@ two_thousand_hostile_disks_get_legal_answers(void **state)
 	static const uint64_t at[4] = { 0, CACHE_JOURNAL_A, CACHE_SLOTS_AT, CACHE_SLOTS_AT + 4 * MIB };
 	static const uint64_t odd[6] = { 0, 1, UINT64_C(1) << 31, UINT64_MAX, UINT64_C(1) << 63, 4 * MIB };
 	uint32_t event, rng = 1;
-	unsigned offered = 0, none = 0;
+	unsigned proposed = 0, none = 0;
 
 	(void)state;
 	assert_int_equal(cache_write_at(disk, "x", 1, CACHE_HEADER_AGAIN), 0);
@@ -346,14 +346,14 @@ two_thousand_hostile_disks_get_legal_answers(void **state)
 		memset(store.state.count, 0, sizeof store.state.count);
 		memset(broker.count, 0, sizeof broker.count);
 		n = ask_survey(offers, &event);
-		offered += n > 0;
+		proposed += n > 0;
 		none += n == 0;
 		for (unsigned i = 0; i < n; i++)
 			(void)ask_part_event(offers[i].slot, PART_initramfs, offers[i].initramfs_bytes % (4 * MIB) + 1);
 		(void)ask_record((uint8_t)(round % 255 + 1), RECORD_begun, EV_none);
 		assert_int_equal(cache_write_at(disk, good, sizeof good, at[k]), 0);
 	}
-	assert_true(offered > 100 && none > 100);
+	assert_true(proposed > 100 && none > 100);
 }
 
 int
