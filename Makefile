@@ -7,7 +7,7 @@ SHELL = /bin/sh
 
 CC       = gcc
 SANITIZE =
-B        = build$(if $(SANITIZE),-sanitize)$(if $(filter clang,$(CC)),-clang)
+B        = build$(if $(SANITIZE),-sanitize,$(if $(filter clang,$(CC)),-clang))
 LIBS     = build/lib
 ifneq ($(SANITIZE),)
 CC       = clang

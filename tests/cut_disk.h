@@ -21,7 +21,7 @@
 enum { MIB = 1 << 20, NEVER = 1 << 30 };
 
 static long cut_after = NEVER;		/* bytes that still reach the disk */
-static size_t most = SIZE_MAX;		/* bytes per call: the kernel may do less than asked */
+size_t most = SIZE_MAX;			/* bytes per call: the kernel may do less than asked; not static: clang takes pread() for glibc's inline */
 static unsigned writes, syncs, unsynced;
 static int sync_fails;
 

@@ -13,7 +13,7 @@
 
 #include "cache.h"
 
-static void
+static _Noreturn void
 die(const char *what)
 {
 	fprintf(stderr, "rawput: %s: %s\n", what, strerror(errno));

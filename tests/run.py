@@ -3,8 +3,9 @@
 
     run.py [-l LOGDIR] PROGRAM...        a PROGRAM is a path, with arguments after blanks: "a b c" is one program
 
-Counted are cmocka's and unittest's own results and lines "ok NAME", "not ok NAME: why", "skip NAME: why" of scripts. A program
-that exits non-zero, prints no count or takes longer than its time-out is a failure, whatever it counted. A skip is a skip.
+Counted are cmocka's and unittest's own results, closing lines of another runner, and lines "ok NAME", "not ok NAME: why",
+"skip NAME: why" of scripts. A program that exits non-zero, prints no count or takes longer than its time-out is a failure,
+whatever it counted. A skip is a skip.
 """
 
 import os
@@ -28,6 +29,8 @@ def counts(text):
         words = dict(re.findall(r"(\w+)=(\d+)", line))
         bad, skip = int(words.get("failures", 0)) + int(words.get("errors", 0)), int(words.get("skipped", 0))
         passed, failed, skipped = passed - bad - skip, failed + bad, skipped + skip
+    for inner in re.findall(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", text, re.M):      # a runner run by this one
+        passed, failed, skipped = (a + int(b) for a, b in zip((passed, failed, skipped), inner))
     passed += len(re.findall(r"^ok \S", text, re.M))
     failed += len(re.findall(r"^not ok \S", text, re.M))
     skipped += len(re.findall(r"^skip \S", text, re.M))

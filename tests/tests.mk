@@ -100,14 +100,26 @@ $(T)/rawput: $(B)/host/tests/rawput.o $(B)/host/libipc.a
 # --- what make check runs, quick ones first -------------------------------------------------------------------------------------
 HOST_TESTS = $(UNITS:%=$(T)/unit_%) "env PERSIST_MOUNT=$(B)/bin/persist-mount $(T)/unit_luks" $(T)/death $(T)/unit_confine "$(T)/hostile $(T)" "$(T)/hostile_walls $(B)/bin" tests/static_test.sh \
 	"tests/org_test.sh $(B)/bin/sallyport-org" "tests/org_initramfs_test.sh $(B)/bin/sallyport-org" "tests/fuzz_replay.sh $(T)"
+# With clang's address and undefined sanitizers: every module in the units, the fuzz targets, the operator's tool.  unit_tpm_wipe puts its
+# own free() in the place of libc's, where the sanitizer's stands; death tests and hostile programs need the filters of the shipped programs.
+SANITIZED_UNITS = $(filter-out tpm_wipe,$(UNITS))
+SANITIZED_TESTS = $(SANITIZED_UNITS:%=$(T)/unit_%) "env PERSIST_MOUNT=build/bin/persist-mount $(T)/unit_luks" \
+	"tests/org_test.sh $(B)/bin/sallyport-org" "tests/fuzz_replay.sh $(T)"
 # test_tpm.py and test_inside.py are not among them yet: not all of their cases have passed; run them by hand.
 E2E_TESTS  = $(filter-out %/test_tpm.py %/test_inside.py,$(wildcard tests/e2e/test_*.py))
 
+.PHONY: test-programs check-host check-sanitized check-clang sanitized
 test-programs: $(UNIT_BIN) $(T)/unit_confine $(FUZZ) $(T)/rawput
+sanitized: $(SANITIZED_UNITS:%=$(T)/unit_%) $(T)/unit_luks $(FUZZ) $(B)/bin/sallyport-org
+	tests/run.py -l $(T)/log $(SANITIZED_TESTS)
 check-host: all test-programs
 	tests/run.py $(HOST_TESTS)
-check: all test-programs build/stamp/kernels
-	tests/run.py $(HOST_TESTS) $(E2E_TESTS)
+check-clang:
+	$(MAKE) --no-print-directory CC=clang programs
+check-sanitized: all
+	$(MAKE) --no-print-directory SANITIZE=1 sanitized
+check: all test-programs check-clang build/stamp/kernels
+	tests/run.py $(HOST_TESTS) "make -s --no-print-directory SANITIZE=1 sanitized" $(E2E_TESTS)
 demo: all build/stamp/kernels
 	tests/e2e/demo.py
 
