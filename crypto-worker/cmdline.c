@@ -2,6 +2,7 @@
  * The generation's command line: what a manifest may not say, and the whole line for kexec.  On the inner side of the wall, pure.
  * Distrusts the manifest's line although it is signed: a slip of the operator must not undo what the hand-over promises.
  */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -21,6 +22,14 @@ static const struct {
 };
 
 static const char additions[] = "sysctl.kernel.kexec_load_disabled=1 init_on_free=1 sallyport.boot=";
+
+/*
+ * Of the kernel's 2047 bytes kexec_file_load keeps 30 for elfcorehdr=, although this is no crash kernel, and counts the NUL: EINVAL from
+ * 2017 bytes on (bzImage64_load(), seen on 6.1 and 6.12).  Whatever can be signed can be loaded, with room for an acpi_rsdp= of ours.
+ */
+enum { KEXEC_LINE_MAX = CMDLINE_MAX - 30 - 1, ACPI_RSDP_BYTES = sizeof " acpi_rsdp=0x0123456789abcdef" - 1 };
+static_assert(sizeof additions - 1 + 2 * ID_BYTES + ACPI_RSDP_BYTES + sizeof " " - 1 + sizeof ((struct doc_manifest *)0)->cmdline - 1 <=
+    KEXEC_LINE_MAX, "a manifest's command line must leave room for our words");
 
 static char
 fold(char c)

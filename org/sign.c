@@ -24,7 +24,7 @@ static const char help[] =
     "  -v, --version N        1 or more; an older version never gets a newer one's disk key\n"
     "  --kernel FILE          bzImage\n"
     "  --initramfs FILE       newc cpio archives, plain or as gzip, xz, zstd, lz4 -l, one after the other\n"
-    "  --cmdline TEXT         the kernel's command line, at most 1900 bytes; sallyport puts its own words before it\n"
+    "  --cmdline TEXT         the kernel's command line, at most 1850 bytes; sallyport puts its own words before it\n"
     "  --cmdline-file FILE    the same from a file of one line\n"
     "  --watchdog SECONDS     0 to 3600, default 0: none\n"
     "  --issued TIME          seconds since 1970 or 2026-11-23T09:00:00Z; default SOURCE_DATE_EPOCH or now\n"

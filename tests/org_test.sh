@@ -126,11 +126,11 @@ no sign_no_bzimage 1 'no bzImage' more plain.cpio quiet --watchdog 0
 no sign_dashes 1 '-- is forbidden' more kernel 'a -- b' --watchdog 0
 no sign_quote 1 'double quote' more kernel 'a="b c"' --watchdog 0
 no sign_our_key 1 'init_on_free is forbidden' more kernel 'init-on-free=0' --watchdog 0
-no sign_long_cmdline 1 'allowed: 1900' more kernel "$(head -c 1901 /dev/zero | tr '\0' x)" --watchdog 0
+no sign_long_cmdline 1 'allowed: 1850' more kernel "$(head -c 1851 /dev/zero | tr '\0' x)" --watchdog 0
 no sign_watchdog 2 'allowed: 0 to 3600' more kernel a --watchdog 3601
 [ ! -e more ] && [ -z "$(find . -name '*.tmp.*')" ] && pass sign_refused_leaves_nothing || fail sign_refused_leaves_nothing "$(ls)"
 printf 'CONFIG_X86=y\nCONFIG_KEXEC=y\n# CONFIG_KEXEC_FILE is not set\n' >kconfig
-yes sign_long_enough more kernel "$(head -c 1900 /dev/zero | tr '\0' x)" --kernel-config kconfig
+yes sign_long_enough more kernel "$(head -c 1850 /dev/zero | tr '\0' x)" --kernel-config kconfig
 says sign_warns_of_kexec 'CONFIG_KEXEC=y'
 no sign_existing 1 'not empty' more kernel a --watchdog 0
 rm -rf more; mkdir more
