@@ -118,6 +118,9 @@ int cache_journal_healthy(struct cache_journal *journal, const uint8_t id[ID_BYT
 void cache_journal_drop(struct cache_journal *journal, const uint8_t id[ID_BYTES]);
 const struct cache_entry *cache_journal_find(const struct cache_journal *journal, const uint8_t id[ID_BYTES]);
 
+/* Why it is this one's turn: the code with which the newest of those put after it failed, 0 if none did. What itself failed is not offered. */
+uint32_t cache_journal_last_failure(const struct cache_journal *journal, const uint8_t id[ID_BYTES]);
+
 /*
  * The order in which slots are proposed: row 0 first, if it has neither failed nor spent its attempts; then the healthy ones in
  * row order; then, so that no machine is bricked, what was put and never tried enough to tell, in row order; what no row knows,

@@ -37,6 +37,17 @@ cache_journal_find(const struct cache_journal *journal, const uint8_t id[ID_BYTE
 	return row == NO_ROW ? NULL : &journal->entry[row];
 }
 
+uint32_t
+cache_journal_last_failure(const struct cache_journal *journal, const uint8_t id[ID_BYTES])
+{
+	unsigned end = find(journal, id);
+
+	for (unsigned row = 0; row < SLOTS_MAX && row < end; row++)
+		if (journal->entry[row].failed != 0)
+			return journal->entry[row].failed;
+	return 0;
+}
+
 static unsigned
 rows_used(const struct cache_journal *journal)
 {

@@ -73,7 +73,7 @@ send_offer(struct store *store, const struct cache_journal *journal, const struc
 		.slot = number,
 		.flags = flags,
 		.attempts = row != NULL ? row->attempts : 0,
-		.outcome = row != NULL ? row->failed : 0,
+		.outcome = cache_journal_last_failure(journal, slot->id),
 		.manifest_bytes = slot->manifest_bytes,
 		.minisig_bytes = slot->minisig_bytes,
 		.kernel_bytes = slot->kernel_bytes,
