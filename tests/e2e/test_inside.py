@@ -3,12 +3,14 @@
 
 One machine: the first boot enrols, opens /persist, has its memory dumped, then root tries every TPM command of preboot's and every way to
 kexec. The second boots a newer generation with the former one's key beside its own, memory dumped again; then root deletes the index.
-The third must say so. A copy of the machine gets a kernel that kexec rejects, for the report's sake. Two machines run at a time.
+The third must say so. One copy of the machine gets a kernel that kexec rejects, for the report's sake; another starts the generation
+without preboot, where what was refused must work. Two machines run at a time.
 """
 
 import concurrent.futures
 import hashlib
 import os
+import re
 import sys
 import unittest
 
@@ -24,6 +26,17 @@ DONE = "GENERATION DONE"
 # Response codes, part 2, 6.6; those with a number of parameter or session as they come here.
 NV_LOCKED, NV_DEFINED, AUTH_UNAVAILABLE, LOCALITY = "148", "14c", "12f", "907"
 POLICY_FAIL, BAD_AUTH, VALUE = "99d", "9a2", "1c4"
+
+# Preboot's commands as tpm2-tss names them.  What touches our index is tried again from inside, each with every authorisation; what
+# is left is anybody's: it reads what is public, extends, or makes sessions and keys of its own.
+REPLAYED = {"NV_Read", "NV_ReadLock", "NV_Write", "NV_WriteLock", "NV_DefineSpace"}
+ANYBODYS = {"NV_ReadPublic", "PolicyPCR", "PolicyRestart", "StartAuthSession", "CreatePrimary", "FlushContext", "GetCapability", "PCR_Read",
+            "PCR_Extend", "Hash"}
+
+# The longest line of a manifest, of words that look like ours and are not, or that might hide what stands before them; signable.
+SWALLOWING = ("console=ttyS0 loglevel=3 panic=1 kexec_load_disabled=0 kernel.kexec_load_disabled=0 'sysctl.kernel.kexec_load_disabled=0' "
+              "sysctl.kernel.kexec_load_disabled2=0 sysctl.kernel.kexec_load_disabled\\=0 xsysctl.kernel.kexec_load_disabled=0 "
+              "sysctl='kernel.kexec_load_disabled=0 init_on_free2=0 'init_on_free=0' bootconfig --- a=\\").ljust(1850, "x")
 
 # Opens /persist as a generation does, keeps 32 random bytes in a file in memory, and waits for what is to be done next.
 KEEP = r"""
@@ -54,7 +67,7 @@ if [ "$mode" = attack ]; then
 	attributes before
 	for op in read readlock write writelock; do
 		with=
-		[ $op = read ] && with="-s 84"
+		[ $op = read ] && with="-s 84 -o /tmp/got"
 		[ $op = write ] && with="-i /tmp/zeros"
 		tpm $op.index tpm2_nv$op $index -C $index $with
 		tpm $op.owner tpm2_nv$op $index -C o $with
@@ -73,26 +86,42 @@ if [ "$mode" = attack ]; then
 	tpm define tpm2_nvdefine $index -C o -s 84 -a 0x82082008 -L /tmp/guess
 	tpm pcrreset tpm2_pcrreset 8
 	attributes after
+	[ -s /tmp/got ] && echo "tpm.got $(tail -c 32 /tmp/got | sha256sum | cut -d' ' -f1)"
 fi
-[ "$mode" = attack ] || [ "$mode" = kexec ] && kexec_try /dev/vdb
+[ "$mode" != go ] && kexec_try /dev/vdb
 echo "kexec_load_disabled.then $(cat /proc/sys/kernel/kexec_load_disabled)"
 [ "$mode" = undefine ] && tpm undefine tpm2_nvundefine $index -C o
 """
 
 
 class Memory:
-    """Dumps of one boot: in preboot before the key is derived and after loading, and in the generation once the key is wiped."""
+    """Dumps of one boot: in preboot while it holds the secret and after loading, and in the generation once the key is wiped."""
+
+    # The guest stops a moment after the line that it is stopped for.  [4/8]: hashing follows, for seconds; the secret goes behind [6/8].
+    # [7/8]: the key is in what is to be jumped into, and then in /luks.key, until WIPED, where the guest itself waits.
+    LINES = r"\[4/8\]", r"\[7/8\]", "^WIPED"
 
     def __init__(self, node, mode):
-        self.paths = [node.machine.path(n) for n in ("verified", "loaded", "wiped")]
-        self.on = [(r"\[5/8\]", lambda b: b.dump(self.paths[0])), (r"\[7/8\]", lambda b: b.dump(self.paths[1])),
-                   ("^WIPED", lambda b: (b.dump(self.paths[2]), b.type(mode + "\n")))]
+        self.paths = [node.machine.path(n) for n in ("held", "loaded", "wiped")]
+        self.on = [(line, lambda b, path=path: b.dump(path)) for line, path in zip(self.LINES, self.paths)]
+        self.on.append((self.LINES[2], lambda b: b.type(mode + "\n")))
 
-    def counts(self, *needles):
-        found = [vm.count(path, *needles) for path in self.paths]
+    def counts(self, forms):
+        """For each dump {name of a form: how often it was found}."""
+        found = [dict(zip(forms, vm.count(path, *forms.values()))) for path in self.paths]
         for path in self.paths:
             os.unlink(path)
         return found
+
+
+def forms(secret, prk, one, two):
+    """What is as good as a key: itself, in hex, and as the two blocks that begin an HMAC with it; by name."""
+    found = {}
+    for name, key in ("secret", secret), ("prk", prk), ("one", one), ("two", two):
+        found.update({name: key, name + ", hex": key.hex().encode()})
+        if name != "secret":        # which is HKDF's message
+            found.update({name + ", inner": bytes(b ^ 0x36 for b in key), name + ", outer": bytes(b ^ 0x5c for b in key)})
+    return found
 
 
 class Inside(unittest.TestCase):
@@ -103,7 +132,7 @@ class Inside(unittest.TestCase):
         cls.image = org.image(org.config(retry_wait=1))
         cls.one = cls.generation("one", 1, "6.1")
         cls.id = {"one": preboot.generation_id(cls.one)}
-        cls.two = cls.generation("two", 2, "6.12")
+        cls.two = cls.generation("two", 2, "6.12", cmdline=SWALLOWING)
         cls.id["two"] = preboot.generation_id(cls.two)
         cls.kernel_disk = org.path("kernel.img")
         with open(preboot.kernel("6.1"), "rb") as f, open(cls.kernel_disk, "wb") as out:
@@ -119,12 +148,12 @@ class Inside(unittest.TestCase):
         cls.scenarios.close()
 
     @classmethod
-    def generation(cls, name, version, line):
+    def generation(cls, name, version, line, **options):
         pieces = persist_gen.pieces()
         pieces["programs"] += [(cls.kexec_try, "/sbin/kexec_try")]
         path = mkgen.make(cls.org.path(name + ".img"), name, compress="zstd", tpm2=True, hooks=[tpmhelp.HOOK, KEEP, ATTACK],
                           kernel_dir=os.path.join(preboot.BUILD, "kernel", line), **pieces)
-        return cls.org.generation(name, version, path, line=line)
+        return cls.org.generation(name, version, path, line=line, **options)
 
     @classmethod
     def disks(cls, node):
@@ -142,33 +171,32 @@ class Inside(unittest.TestCase):
     def live(cls, node, seen):
         memory = Memory(node, "attack")
         seen["one"] = node.power_on(disks=cls.disks(node), on=memory.on, stop_on=DONE, timeout_s=200)
-        id = tpmhelp.node_of(seen["one"])
-        org_key, secret = tpmhelp.stored(node.machine, id)
-        keys = [tpmhelp.luks_key(secret, org_key, cls.id[n]) for n in ("one", "two")]
-        secrets = [form for s in [secret] + keys for form in (s, s.hex().encode())]
-        seen["one.memory"] = memory.counts(*secrets, bytes.fromhex(seen["one"].block("one")["planted"]))
+        org_key, secret = tpmhelp.stored(node.machine, tpmhelp.node_of(seen["one"]))
         node.healthy(cls.id["one"])
-        cls.after_one.set_result(tpmhelp.clone(node, "rejected"))
+        cls.after_one.set_result([tpmhelp.clone(node, name) for name in ("rejected", "twin")] + [secret])
+        keys = [tpmhelp.luks_key(secret, org_key, cls.id[n]) for n in ("one", "two")]
+        searched = forms(secret, tpmhelp.prk(secret, org_key), *keys)
+        seen["one.memory"] = memory.counts(dict(searched, planted=bytes.fromhex(seen["one"].block("one")["planted"])))
         node.put(cls.two)
         memory = Memory(node, "undefine")
         seen["two"] = node.power_on(disks=cls.disks(node), on=memory.on, stop_on=DONE, timeout_s=200)
-        seen["two.memory"] = memory.counts(*secrets, bytes.fromhex(seen["two"].block("two")["planted"]))
+        seen["two.memory"] = memory.counts(dict(searched, planted=bytes.fromhex(seen["two"].block("two")["planted"])))
         seen["undefined"] = node.power_on()
         seen["index"] = tpmhelp.index(node.machine)
         return seen, keys
 
     @classmethod
     def run_twin(cls):
-        """The same generation started without preboot, hence without its words on the command line: kexec works."""
-        machine = vm.Machine(cls.org.path("twin"))
-        return machine.boot(preboot.kernel("6.1"), cls.org.path("one.img"), preboot.GENERATION_LINE, stop_on=DONE, tpm=False,
-                            disks=[machine.disk("cache", size_mb=1), (cls.kernel_disk, "read-only=on")],
-                            on=[("^WIPED", lambda b: b.type("kexec\n"))])
+        """The same generation on the same machine, started without preboot: nothing has closed the TPM, nothing is on the line."""
+        _, node, secret = cls.after_one.result()
+        boot = node.machine.boot(preboot.kernel("6.1"), cls.org.path("one.img"), preboot.GENERATION_LINE, stop_on=DONE,
+                                 disks=[node.cache, (cls.kernel_disk, "read-only=on")], on=[("^WIPED", lambda b: b.type("attack\n"))])
+        return boot, secret
 
     @classmethod
     def run_rejected(cls):
         """A kernel that kexec rejects, signed by all; the next power-on falls back by itself."""
-        node = cls.after_one.result()
+        node = cls.after_one.result()[0]
         with open(preboot.kernel("6.1"), "rb") as f:
             kernel = bytearray(f.read())
         kernel[0x236:0x238] = b"\0\0"
@@ -198,16 +226,13 @@ class Inside(unittest.TestCase):
     def test_memory_holds_no_key(self):
         seen, _ = self.life()
         for name in "one", "two":
-            verified, loaded, wiped = seen[name + ".memory"]
-            secret, secret_hex, one, one_hex, two, two_hex, planted = range(7)
-            with self.subTest(name, verified=verified, loaded=loaded, wiped=wiped):
+            held, loaded, wiped = seen[name + ".memory"]
+            with self.subTest(name, held=held, loaded=loaded, wiped=wiped):
                 # The search finds what is there: the secret in crypto-worker, once; each key in what the kernel is to jump into.
-                self.assertEqual([verified[i] for i in (secret, secret_hex, one, one_hex, two, two_hex)], [1, 0, 0, 0, 0, 0])
-                self.assertEqual([loaded[i] for i in (secret, secret_hex, one_hex, two_hex)], [0] * 4)
-                self.assertGreater(loaded[one], 0)
-                self.assertEqual(loaded[two] > 0, name == "two")
-                self.assertGreater(wiped[planted], 0)
-                self.assertEqual(wiped[:planted], [0] * planted)
+                self.assertEqual({form for form in held if held[form]}, {"secret"})
+                self.assertEqual(held["secret"], 1)
+                self.assertEqual({form for form in loaded if loaded[form]}, {"one", "two"} if name == "two" else {"one"})
+                self.assertEqual({form for form in wiped if wiped[form]}, {"planted"})
 
     # The TPM.
 
@@ -218,7 +243,7 @@ class Inside(unittest.TestCase):
         attributes = ("0", "%X" % (tpmhelp.ATTRIBUTES | tpmhelp.FINISHED | 1 << 28))     # READLOCKED
         wanted = {"before": attributes, "after": attributes, "told": ("1", VALUE), "define": ("1", NV_DEFINED),
                   "compare.index": ("1", AUTH_UNAVAILABLE), "compare.owner": ("1", NV_LOCKED), "pcrreset": ("1", LOCALITY)}
-        for op in "read", "readlock", "write", "writelock":
+        for op in (name[3:].lower() for name in REPLAYED - {"NV_DefineSpace"}):
             wanted.update({op + ".index": ("1", AUTH_UNAVAILABLE), op + ".platform": ("1", BAD_AUTH), op + ".policy": ("1", POLICY_FAIL),
                            op + ".measured": ("0", "0"), op + ".owner": ("1", NV_LOCKED)})
             # Part 3, 31.11 and 31.14: to lock what is locked does nothing, and that is a success.
@@ -227,20 +252,39 @@ class Inside(unittest.TestCase):
         self.maxDiff = None
         self.assertEqual(said, wanted)
 
+    def test_tpm_opens_where_preboot_was_not(self):
+        """The same commands by the same root: what stopped them is the latch and nothing else."""
+        boot, secret = self.scenarios.result("twin")
+        said = {k[4:]: v for k, v in boot.block("one").items() if k.startswith("tpm.")}
+        self.assertEqual((said["told"], said["read.policy"], said["got"]), ("0 0", "0 0", hashlib.sha256(secret).hexdigest()), boot.serial)
+
+    def test_every_command_of_preboot_was_thought_of(self):
+        used = set()
+        for name in os.listdir(os.path.join(preboot.TOP, "crypto-worker")):
+            with open(os.path.join(preboot.TOP, "crypto-worker", name)) as f:
+                used |= set(re.findall(r"\bEsys_(?!TR_|TRSess_|Initialize|Finalize|Free)(\w+)\(", f.read()))
+        self.assertEqual(used, REPLAYED | ANYBODYS)
+
     # kexec.
+
+    @staticmethod
+    def kexec_tries(boot):
+        return [m.groups() for m in boot.find_all(r"^kexec_try (.+): (done|errno \d+)")]
 
     def test_kexec_is_off(self):
         tries = ["kexec_load_disabled=0"] + ["kexec_file_load" + x for x in ("", ", no initramfs", ", on crash", ", unload")] + [
             "kexec_load" + x for x in ("", ", on crash", ", unload")] + ["kexec_load_disabled=0"]
         seen, _ = self.life()
-        boot, twin = seen["one"], self.scenarios.result("twin")
-        said, could = ([m.groups() for m in b.find_all(r"^kexec_try (.+): (done|errno \d+)")] for b in (boot, twin))
-        self.assertEqual([t for t, _ in said], tries, boot.serial)
-        self.assertEqual([e for _, e in said], ["errno 22"] + ["errno 1"] * 7 + ["errno 22"], boot.serial)
         for name in "one", "two":
-            facts = seen[name].block(name)
+            facts, said = seen[name].block(name), self.kexec_tries(seen[name])
+            self.assertEqual([t for t, _ in said], tries, seen[name].serial)
+            self.assertEqual([e for _, e in said], ["errno 22"] + ["errno 1"] * 7 + ["errno 22"], seen[name].serial)
             self.assertEqual((facts["kexec_load_disabled"], facts["kexec_load_disabled.then"]), ("1", "1"))
+        # The second kernel had all of the line that was made to swallow our words.
+        self.assertTrue(seen["two"].block("two")["cmdline"].endswith(" " + SWALLOWING), seen["two"].serial)
         # What is refused here works where nobody has switched it off.
+        twin, _ = self.scenarios.result("twin")
+        could = self.kexec_tries(twin)
         self.assertEqual([t for t, _ in could], tries, twin.serial)
         could = dict(could)
         for what in "kexec_file_load", "kexec_file_load, no initramfs", "kexec_load", "kexec_load, unload":
@@ -283,7 +327,7 @@ class Inside(unittest.TestCase):
         rejected, boot = self.scenarios.result("rejected")
         self.assertEqual(preboot.codes(rejected), [601], rejected.serial)
         self.assertFalse(preboot.booted(rejected), rejected.serial)
-        self.check_report(boot, "one", version="1", slot="0", cause="fallback")
+        self.check_report(boot, "one", version="1", slot="0", cause="fallback", last_failure="601")
 
 
 if __name__ == "__main__":

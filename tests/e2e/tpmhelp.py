@@ -61,10 +61,14 @@ def policy(pcr4, pcr7):
     return hashlib.sha256(bytes(32) + struct.pack(">I", 0x17f) + selection + values).digest()
 
 
+def prk(secret, org_key):
+    """HKDF-SHA256's extract, RFC 5869: the key of every generation is made of it."""
+    return hmac.new(org_key, secret, "sha256").digest()
+
+
 def luks_key(secret, org_key, generation):
     """HKDF-SHA256, RFC 5869, one block."""
-    prk = hmac.new(org_key, secret, "sha256").digest()
-    return hmac.new(prk, b"sallyport luks 1\0" + bytes.fromhex(generation) + b"\x01", "sha256").digest()
+    return hmac.new(prk(secret, org_key), b"sallyport luks 1\0" + bytes.fromhex(generation) + b"\x01", "sha256").digest()
 
 
 def stored(machine, node):
