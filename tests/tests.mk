@@ -105,8 +105,7 @@ HOST_TESTS = $(UNITS:%=$(T)/unit_%) "env PERSIST_MOUNT=$(B)/bin/persist-mount $(
 SANITIZED_UNITS = $(filter-out tpm_wipe,$(UNITS))
 SANITIZED_TESTS = $(SANITIZED_UNITS:%=$(T)/unit_%) "env PERSIST_MOUNT=build/bin/persist-mount $(T)/unit_luks" \
 	"tests/org_test.sh $(B)/bin/sallyport-org" "tests/fuzz_replay.sh $(T)"
-# test_tpm.py and test_inside.py are not among them yet: not all of their cases have passed; run them by hand.
-E2E_TESTS  = $(filter-out %/test_tpm.py %/test_inside.py,$(wildcard tests/e2e/test_*.py))
+E2E_TESTS  = $(wildcard tests/e2e/test_*.py)
 
 .PHONY: test-programs check-host check-sanitized check-clang sanitized
 test-programs: $(UNIT_BIN) $(T)/unit_confine $(FUZZ) $(T)/rawput
