@@ -2,7 +2,7 @@
 #define IPC_BODIES_H
 /*
  * The bodies of all messages: fixed size, fixed-width integers, natural alignment, explicit zero fields.  Integers are in the
- * machine's own order: all programs are one image on one machine.  check_NAME() (ipc/check.c) states every field's range.
+ * machine's own order: all programs are one image on one machine.  check_NAME() (check.c, check_cache.c) states every field's range.
  */
 #include <stdint.h>
 
