@@ -258,12 +258,10 @@ at_most_max(void **state)
 		for (unsigned n = 0; n < x->max + 600u; n++) {
 			s.phase = 1u << (strchr(phases, x->phases[0]) - phases);
 			s.open[x->answers] = x->answers != 0;
-			if (x->next == 'U')
-				say(&s, (enum msg_id)x->id, n <= SLOTS_MAX ? ADMIT_ok : ADMIT_attempts);
-			else
-				say(&s, (enum msg_id)x->id, n < x->max ? ADMIT_ok : ADMIT_often);
-			if (n >= x->max && x->next != 'U')
-				admit_note(&s, x->id);	/* as if noted all the same: never back to zero */
+			assert_int_equal(admit(&s, (enum peer)(strchr(peers, x->from) - peers), x->way == 'l' ? WAY_lane : WAY_hub, x->id, x->bytes,
+			    x->fds), x->next == 'U' ? n <= SLOTS_MAX ? ADMIT_ok : ADMIT_attempts : n < x->max ? ADMIT_ok : ADMIT_often);
+			if (x->next != 'U' || n <= SLOTS_MAX)
+				admit_note(&s, x->id);	/* over the max as well, as if noted all the same: never back to zero */
 		}
 	}
 }
