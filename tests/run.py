@@ -1,13 +1,15 @@
 #!/usr/bin/python3
 """Runs test programs one after the other and closes with one line of counts.
 
-    run.py [-l LOGDIR] PROGRAM...        a PROGRAM is a path, with arguments after blanks: "a b c" is one program
+    run.py [-l LOGDIR] PROGRAM... [-j N PROGRAM...]     those behind -j run N at a time
+    a PROGRAM is a path, with arguments after blanks: "a b c" is one program
 
 Counted are cmocka's and unittest's own results, closing lines of another runner, and lines "ok NAME", "not ok NAME: why",
 "skip NAME: why" of scripts. A program that exits non-zero, prints no count or takes longer than its time-out is a failure,
 whatever it counted. A skip is a skip.
 """
 
+import concurrent.futures
 import os
 import re
 import shlex
@@ -64,14 +66,12 @@ def run(command, logs, failures):
     if passed + failed + skipped == 0:
         failed = 1      # a test that counts nothing tests nothing
     word = "FAIL" if failed else "ok"
-    print("%-4s %6.1f s  %4d passed %3d failed %3d skipped  %s" % (word, time.monotonic() - start, passed, failed, skipped, command), flush=True)
-    for line in re.findall(r"^skip .*|^.*\.\.\. skipped .*", text, re.M):
-        print("     " + line)
+    said = ["%-4s %6.1f s  %4d passed %3d failed %3d skipped  %s" % (word, time.monotonic() - start, passed, failed, skipped, command)]
+    said += ["     " + line for line in re.findall(r"^skip .*|^.*\.\.\. skipped .*", text, re.M)]
     if failed:
-        print("     exit %s; the end of %s:" % (status, log))
-        for line in text.splitlines()[-40:]:
-            print("     | " + line)
+        said += ["     exit %s; the end of %s:" % (status, log)] + ["     | " + line for line in text.splitlines()[-40:]]
         failures += reasons(command, status, text)
+    print("\n".join(said), flush=True)
     return passed, failed, skipped
 
 
@@ -80,11 +80,18 @@ def main():
     logs = "build/tests/log"
     if args[:1] == ["-l"]:
         logs, args = args[1], args[2:]
-    if not args:
+    alone, beside, at_a_time = args, [], 1
+    if "-j" in args:
+        j = args.index("-j")
+        alone, at_a_time, beside = args[:j], int(args[j + 1]), args[j + 2:]
+    if not alone + beside:
         raise SystemExit("run.py: no programs given")
     os.makedirs(logs, exist_ok=True)
     failures = []
-    total = [sum(column) for column in zip(*(run(command, logs, failures) for command in args))]
+    results = [run(command, logs, failures) for command in alone]
+    with concurrent.futures.ThreadPoolExecutor(at_a_time) as pool:
+        results += pool.map(lambda command: run(command, logs, failures), beside)
+    total = [sum(column) for column in zip(*results)]
     for line in failures:
         print(line)
     print("%d passed, %d failed, %d skipped" % tuple(total))

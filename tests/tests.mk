@@ -105,6 +105,7 @@ HOST_TESTS = $(UNITS:%=$(T)/unit_%) "env PERSIST_MOUNT=$(B)/bin/persist-mount $(
 SANITIZED_UNITS = $(filter-out tpm_wipe,$(UNITS))
 SANITIZED_TESTS = $(SANITIZED_UNITS:%=$(T)/unit_%) "env PERSIST_MOUNT=build/bin/persist-mount $(T)/unit_luks" \
 	"tests/org_test.sh $(B)/bin/sallyport-org" "tests/fuzz_replay.sh $(T)"
+# Two at a time: a machine under TCG takes one core.
 E2E_TESTS  = $(wildcard tests/e2e/test_*.py)
 
 .PHONY: test-programs check-host check-sanitized check-clang sanitized
@@ -118,7 +119,7 @@ check-clang:
 check-sanitized: all
 	$(MAKE) --no-print-directory SANITIZE=1 sanitized
 check: all test-programs check-clang build/stamp/kernels
-	tests/run.py $(HOST_TESTS) "make -s --no-print-directory SANITIZE=1 sanitized" $(E2E_TESTS)
+	tests/run.py $(HOST_TESTS) "make -s --no-print-directory SANITIZE=1 sanitized" -j 2 $(E2E_TESTS)
 demo: all build/stamp/kernels
 	tests/e2e/demo.py
 
