@@ -159,6 +159,8 @@ on_init_started(struct broker *b, const struct msg_init_started *body, struct fr
 static void
 on_init_armed(struct broker *b, const struct msg_init_armed *body)
 {
+	if (b->state.phase == PHASE(STOP))
+		return;		/* kexec-worker has died meanwhile: there is nobody left to jump */
 	if (body->error != 0)
 		print_event(EV_watchdog, "init", body->error);
 	else

@@ -51,7 +51,7 @@ static const struct expect {
 	{ "crypto_wiped",    26, 'c', 'b', 'h', 8,    0, 1,   25, "L",       'G' },
 	{ "crypto_unloaded", 27, 'c', 'b', 'h', 8,    0, 1,   25, "L",       '.' },
 	{ "broker_arm",      28, 'b', 'i', 'h', 8,    0, 1,   0,  "G",       ' ' },
-	{ "init_armed",      29, 'i', 'b', 'h', 8,    0, 1,   28, "G",       ' ' },
+	{ "init_armed",      29, 'i', 'b', 'h', 8,    0, 1,   28, "G.",      ' ' },
 	{ "broker_go",       30, 'b', 'k', 'h', 8,    0, 1,   25, "G",       ' ' },
 	{ "broker_reboot",   31, 'b', 'k', 'h', 8,    0, 1,   0,  ".",       ' ' },
 	{ "broker_stop",     32, 'b', 'i', 'h', 8,    0, 1,   0,  ".",       ' ' },

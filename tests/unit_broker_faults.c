@@ -205,6 +205,44 @@ a_console_that_takes_nothing_stops_no_boot(void **state)
 	close_rig();
 }
 
+/* Armed or not, told or not: the jump comes once, and never when nobody can jump any more. */
+static void
+the_watchdog_is_armed_before_the_jump(void **state)
+{
+	struct msg_init_armed armed = { .seconds = 60 };
+
+	(void)state;
+	for (uint32_t error = 0; error <= ENODEV; error += ENODEV) {
+		drive(PHASE_NO_GO);
+		rig.arm_error = error;
+		drop_end(PEER_crypto);
+		settle();
+		assert_int_equal(rig.arms, 1);
+		assert_true(printed(error == 0 ? "watchdog: a reset in 60 s" : "SP606 init"));
+		take(PEER_kexec, MSG_broker_go);
+		close_rig();
+	}
+	for (unsigned dies = 0; dies < 2; dies++) {	/* init is slow: it does not answer, or kexec-worker dies before it does */
+		drive(PHASE_NO_GO);
+		rig.init_is_slow = 1;
+		drop_end(PEER_crypto);
+		settle();
+		assert_true(heard_nothing(PEER_kexec));
+		if (dies) {
+			drop_end(PEER_kexec);
+			settle();
+			peer_say(rig.end[PEER_init], MSG_init_armed, &armed);
+			ends_in_one_reboot();
+		} else {
+			silence();
+			assert_int_equal(rig.ended, EXIT_PEER);
+			assert_true(heard_nothing(PEER_kexec));
+		}
+		assert_false(printed("[8/8]"));
+		close_rig();
+	}
+}
+
 int
 main(void)
 {
@@ -219,6 +257,7 @@ main(void)
 		cmocka_unit_test(a_store_that_answers_for_another_slot_was_not_named),
 		cmocka_unit_test(an_init_that_answers_twice_ends_the_boot),
 		cmocka_unit_test(a_worker_that_does_not_read_blocks_nobody),
+		cmocka_unit_test(the_watchdog_is_armed_before_the_jump),
 		cmocka_unit_test(a_console_that_takes_nothing_stops_no_boot),
 	};
 
