@@ -1,5 +1,6 @@
 /*
- * PID 1 starts a program: fork, descriptors, exec.  Inside the wall.  The program confines itself before it reads a byte (policy/confine.h).
+ * PID 1 starts a program: fork, descriptors, exec.  Inside the wall.
+ * The program confines itself before it reads a byte (policy/confine.h).
  */
 #include <errno.h>
 #include <fcntl.h>

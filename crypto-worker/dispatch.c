@@ -82,7 +82,8 @@ dispatch(struct crypto *c)
 	case MSG_crypto_surveyed: case MSG_crypto_chosen: case MSG_crypto_none: case MSG_crypto_supplied: case MSG_crypto_rejected:
 	case MSG_crypto_verified: case MSG_crypto_handover: case MSG_crypto_wiped: case MSG_crypto_unloaded: case MSG_broker_start:
 	case MSG_broker_survey: case MSG_broker_record: case MSG_broker_go: case MSG_broker_reboot: case MSG_broker_stop:
-	case MSG_broker_arm: case MSG_init_armed: case MSG_init_started: case MSG_store_progress: case MSG_store_recorded: case MSG_none: case MSG_LAST_PLUS_1:
+	case MSG_broker_arm: case MSG_init_armed: case MSG_init_started: case MSG_store_progress: case MSG_store_recorded:
+	case MSG_none: case MSG_LAST_PLUS_1:
 		break;
 	}
 	crypto_exit(c, EXIT_BUG);	/* not ours to receive: admit() lets none of them through */

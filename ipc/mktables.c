@@ -48,7 +48,8 @@ row(enum peer peer)
 #include "../policy/peer.def"
 	printf("%s |", *comma == ',' ? "" : " none");
 	comma = " ";
-#define GIVEN(name, number, what, why) if (PEER_##name == peer && (number) > 2) { printf("%s%d %s (%s)", comma, number, #what, why); comma = "; "; }
+#define GIVEN(name, number, what, why) \
+	if (PEER_##name == peer && (number) > 2) { printf("%s%d %s (%s)", comma, number, #what, why); comma = "; "; }
 #include "../policy/peer.def"
 	printf("%s |\n", *comma == ';' ? "" : " none but /dev/null as 0, 1, 2");
 }

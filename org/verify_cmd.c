@@ -54,7 +54,8 @@ parse_options(int argc, char **argv, struct request *r)
 {
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
 		{ "release-key", required_argument, NULL, 'r' }, { "threshold", required_argument, NULL, 't' },
-		{ "least-version", required_argument, NULL, 'l' }, { "memory", required_argument, NULL, 'm' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
+		{ "least-version", required_argument, NULL, 'l' }, { "memory", required_argument, NULL, 'm' },
+		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
 	int c, rc = 0;
 
 	while (rc == 0 && (c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {

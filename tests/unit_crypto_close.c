@@ -48,7 +48,8 @@ every_answer_of_the_tpm_at_every_step_closes_the_latch(void **state)
 				fake.index[0] = EV_tpm_not_enrolled;
 			fake.open_leaves_one = step == OPEN_HALF;
 			*(step <= OPEN_HALF ? &fake.open : step == INDEX ? &fake.index[0] :
-			    step == READ || step == READ_AGAIN ? &fake.read : step == CLOSE || step == CLOSE_NEW ? &fake.close : step == ENROL ? &fake.enrol : &fake.index[1]) = e;
+			    step == READ || step == READ_AGAIN ? &fake.read : step == CLOSE || step == CLOSE_NEW ? &fake.close :
+			    step == ENROL ? &fake.enrol : &fake.index[1]) = e;
 			play_latch();
 			assert_int_equal(fake.opens, 1);
 			assert_int_equal(fake.enrols, step >= INDEX_NEW);
