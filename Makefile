@@ -7,11 +7,12 @@ SHELL = /bin/sh
 
 CC       = gcc
 SANITIZE =
-B        = build$(if $(SANITIZE),-sanitize,$(if $(filter clang,$(CC)),-clang))
+B        = build$(if $(SANITIZE),-$(if $(filter fuzzer,$(SANITIZE)),fuzzer,sanitize),$(if $(filter clang,$(CC)),-clang))
 LIBS     = build/lib
 ifneq ($(SANITIZE),)
 CC       = clang
-SAN      = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g
+SAN      = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g \
+	   $(if $(filter fuzzer,$(SANITIZE)),-fsanitize=fuzzer-no-link -DLIBFUZZER)
 endif
 
 WARN     = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wswitch-enum -Werror
@@ -37,7 +38,7 @@ crypto_LIB  = -ltss2-esys -ltss2-sys -ltss2-mu -lmbedcrypto -lsodium
 PROGRAMS    = init broker store-worker crypto-worker kexec-worker
 
 all: programs tools
-.PHONY: all programs tools check demo bench clean deps
+.PHONY: all programs tools check demo bench fuzz clean deps
 
 # --- what comes from elsewhere -------------------------------------------------------------------------------------------------
 deps: build/stamp/deps build/stamp/libs build/stamp/kernels

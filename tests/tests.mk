@@ -80,7 +80,9 @@ $(T)/unit_luks: $(addprefix $(B)/host/tests/,unit_luks.o unit_luks_image.o unit_
 	@mkdir -p $(@D)
 	$(CC) $(HLINK) -o $@ $^ -lcryptsetup -ljson-c -lblkid -lsodium -lcmocka
 
-# Fuzz targets: one per message, one per format.  make check replays the corpus through them; build with CC=clang LIBFUZZER=1 to fuzz.
+# Fuzz targets: one per message, one per format.  make check replays the corpus through them; make fuzz
+# lets libFuzzer loose on each, FUZZ_SECONDS long.
+FUZZ_SECONDS = 10
 MESSAGES := $(shell grep -o '^MSG.[a-z_0-9]*' ipc/msg.def | cut -c5-)
 FUZZ = $(MESSAGES:%=$(T)/fuzz_check_%) $(T)/fuzz_doc $(T)/fuzz_minisig
 define fuzz_message
@@ -91,7 +93,7 @@ endef
 $(foreach m,$(MESSAGES),$(eval $(call fuzz_message,$(m))))
 $(T)/fuzz_%: $(B)/host/tests/fuzz_%.o $(B)/host/libipc.a
 	@mkdir -p $(@D)
-	@$(CC) $(HLINK) -o $@ $^
+	@$(CC) $(HLINK) $(if $(filter fuzzer,$(SANITIZE)),-fsanitize=fuzzer) -o $@ $^
 
 $(T)/rawput: $(B)/host/tests/rawput.o $(B)/host/libipc.a
 	@mkdir -p $(@D)
@@ -108,7 +110,7 @@ SANITIZED_TESTS = $(SANITIZED_UNITS:%=$(T)/unit_%) "env PERSIST_MOUNT=build/bin/
 # Two at a time: a machine under TCG takes one core.
 E2E_TESTS  = $(wildcard tests/e2e/test_*.py)
 
-.PHONY: test-programs check-host check-sanitized check-clang sanitized
+.PHONY: fuzz-run test-programs check-host check-sanitized check-clang sanitized
 test-programs: $(UNIT_BIN) $(T)/unit_confine $(FUZZ) $(T)/rawput
 sanitized: $(SANITIZED_UNITS:%=$(T)/unit_%) $(T)/unit_luks $(FUZZ) $(B)/bin/sallyport-org
 	tests/run.py -l $(T)/log $(SANITIZED_TESTS)
@@ -123,5 +125,9 @@ check: all test-programs check-clang build/stamp/kernels
 demo: all build/stamp/kernels
 	tests/e2e/demo.py
 
+fuzz:
+	$(MAKE) --no-print-directory SANITIZE=fuzzer fuzz-run
+fuzz-run: $(FUZZ)
+	tests/run.py -l $(T)/log "tests/fuzz_run.sh $(T) $(FUZZ_SECONDS)"
 bench: all build/stamp/kernels
 	tests/bench.py
