@@ -335,9 +335,17 @@ build_mbedtls()
 
 build_sodium()
 {
+	# In the image one code for every processor: what hashes hostile bytes is not chosen at run time by what the processor says of
+	# itself.  Portable BLAKE2b is faster than its SSSE3 and SSE4.1 forms; AVX2 would hash 57 MB in 12 ms less.
+	if [ "$target" = musl ]; then
+		CPPFLAGS='-UHAVE_TMMINTRIN_H -UHAVE_SMMINTRIN_H -UHAVE_AVX2INTRIN_H'
+	fi
 	logged "$1" ./configure --prefix="$prefix" --disable-shared --enable-static --disable-dependency-tracking
 	logged "$1" make
 	logged "$1" make install
+	if [ "$target" = musl ] && nm "$prefix/lib/libsodium.a" | grep -q ' T .*blake2b_compress_\(ssse3\|sse41\|avx2\)'; then
+		fail 'sodium: BLAKE2b for one kind of processor is still in it'
+	fi
 }
 
 build_seccomp()
