@@ -65,6 +65,15 @@ flip(int fd, const struct msg_crypto_want *want)
 	assert_int_equal(pwrite(fd, &byte, 1, (off_t)flip_at), 1);
 }
 
+/* A transfer that stopped there: the rest of the memfd, whose size the manifest gave, is zeros. */
+static void
+cut(int fd, const struct msg_crypto_want *want)
+{
+	if (want->part == flip_part && want->slot == 0)
+		assert_int_equal(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)flip_at,
+		    (off_t)(want->len_bytes - flip_at)), 0);
+}
+
 static void *kept_map;
 
 static void
@@ -107,6 +116,18 @@ every_flipped_byte_of_an_image_rejects_and_the_next_one_is_taken(void **state)
 		the_next_one_is_taken(flip, PART_kernel, EV_image_kernel);
 	for (flip_at = 0; flip_at < INITRAMFS_BYTES; flip_at += flip_at < INITRAMFS_BYTES - 64 ? 61 : 1)
 		the_next_one_is_taken(flip, PART_initramfs, EV_image_initramfs);
+}
+
+static void
+an_image_cut_at_every_hundredth_and_at_its_last_byte_rejects(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i <= 100; i++) {
+		flip_at = i == 100 ? KERNEL_BYTES - 1 : KERNEL_BYTES * i / 100;
+		the_next_one_is_taken(cut, PART_kernel, EV_image_kernel);
+		flip_at = i == 100 ? INITRAMFS_BYTES - 1 : INITRAMFS_BYTES * i / 100;
+		the_next_one_is_taken(cut, PART_initramfs, EV_image_initramfs);
+	}
 }
 
 static void
@@ -238,6 +259,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_flipped_byte_of_a_document_refuses),
 		cmocka_unit_test(every_flipped_byte_of_an_image_rejects_and_the_next_one_is_taken),
+		cmocka_unit_test(an_image_cut_at_every_hundredth_and_at_its_last_byte_rejects),
 		cmocka_unit_test(a_store_that_keeps_the_kernel_mapped_or_seals_it_is_named),
 		cmocka_unit_test(what_the_store_writes_afterwards_changes_nothing),
 		cmocka_unit_test(lies_about_sizes_and_slots_are_refused),

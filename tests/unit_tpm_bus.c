@@ -257,6 +257,60 @@ power_fails_at_every_command_of_enrolment(void **state)
 	assert_true(cut.at > 15 && seen_none > 10 && seen_unfinished > 3 && seen_enrolled > 1);
 }
 
+/* What counts towards the TPM's lockout: none of ours may. */
+static uint32_t
+raw_lockout_counter(struct swtpm *s)
+{
+	const uint8_t c[] = { 0x80, 0x01, 0, 0, 0, 22, 0, 0, 0x01, 0x7a, 0, 0, 0, 6, 0, 0, 0x02, 0x0e, 0, 0, 0, 1 };
+	uint8_t a[SWTPM_BYTES_MAX];
+	size_t n;
+
+	assert_int_equal(swtpm_command(s, c, sizeof c, a, &n), 0);
+	assert_int_equal(n, 27);
+	assert_int_equal(wire_get32(a + 19), 0x20e);
+	return wire_get32(a + 23);
+}
+
+/* About 30 unclean stops lock a TPM whose objects have dictionary-attack protection.  Every stop here is one: swtpm_off(). */
+static void
+a_hundred_power_cuts_do_not_count_towards_lockout(void **state)
+{
+	enum { CUTS = 100 };
+	unsigned total, whole = 0;
+	struct tpm *tpm;
+	struct cut cut;
+	struct swtpm s;
+
+	(void)state;
+	swtpm_make(&s, "sha256");
+	enrol_and_close(&s);
+	tap.hook = NULL;
+	assert_event(open_tapped(&s, &tpm), EV_none);
+	assert_event(tpm_read(tpm, &found), EV_none);
+	assert_event(tpm_close(tpm, 0), EV_none);
+	finish_tapped(tpm);
+	total = tap.commands;
+	for (unsigned i = 0; i < CUTS; i++) {
+		cut = (struct cut){ .at = i * 37 % (total + 1), .after = i & 1 };
+		tap.hook = cut_power;
+		tap.context = &cut;
+		if (open_tapped(&s, &tpm) == EV_none && tpm_read(tpm, &found) == EV_none)
+			whole += tpm_close(tpm, 0) == EV_none;
+		swtpm_off(&s);
+		finish_tapped(tpm);
+	}
+	assert_true(whole < CUTS / 2);		/* most were cut on the way */
+	tap.hook = NULL;
+	tpm = power_on(&s);
+	assert_int_equal(raw_lockout_counter(&s), 0);
+	clear_found();
+	assert_event(tpm_read(tpm, &found), EV_none);
+	assert_true(is_found());
+	assert_event(tpm_close(tpm, 0), EV_none);
+	tpm_finish(tpm);
+	swtpm_remove(&s);
+}
+
 static void
 a_dead_or_silent_line_is_no_tpm(void **state)
 {
@@ -295,6 +349,7 @@ main(void)
 		cmocka_unit_test(the_gate_knows_a_whole_answer),
 		cmocka_unit_test(the_latch_closes_in_order),
 		cmocka_unit_test(power_fails_at_every_command_of_enrolment),
+		cmocka_unit_test(a_hundred_power_cuts_do_not_count_towards_lockout),
 		cmocka_unit_test(a_dead_or_silent_line_is_no_tpm),
 	};
 
