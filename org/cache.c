@@ -10,20 +10,28 @@
 #include "cachedev.h"
 
 static const char help[] =
-    "usage: cache format DEV --slots N --slot-size MIB [--size MIB] [--force]\n"
-    "       cache put DEV DIR [-c CONFIG]\n"
-    "       cache list DEV\n"
-    "       cache drop DEV ID [--force]\n"
-    "       cache healthy DEV ID\n"
+    "usage: sallyport-org cache COMMAND...           in a generation: sallyport-cache COMMAND...\n"
+    "\n"
+    "       format DEV --slots N --slot-size MIB [--size MIB] [--force]\n"
+    "       put DEV DIR [-c CONFIG]\n"
+    "       list DEV\n"
+    "       drop DEV ID [--force]\n"
+    "       healthy DEV ID\n"
     "\n"
     "DEV is a cache partition or an image file.  ID is a generation's id or its first digits, at least 8.\n"
     "\n"
-    "  format    empties it; --size makes the image file; --force: even when it is not empty\n"
+    "  format    empties it\n"
     "  put       the generation of folder DIR into an empty slot, else in the place of the oldest one that is neither the\n"
-    "            last healthy one nor the last one booted; -c: only when a machine with this config would boot it\n"
+    "            last healthy one nor the last one booted\n"
     "  list      what is in it, none of it verified\n"
-    "  drop      takes a generation out; --force: even the last healthy one\n"
-    "  healthy   the running generation works: it stays until a later one works\n";
+    "  drop      takes a generation out\n"
+    "  healthy   the running generation works: it stays until a later one works\n"
+    "\n"
+    "  --slots N              1 to 8\n"
+    "  --slot-size MIB        2 to 4096, for each slot\n"
+    "  --size MIB             1 to 1048576: makes the image file\n"
+    "  --force                format: even when it is not empty; drop: even the last healthy one\n"
+    "  -c, --config FILE      put: only when a machine with this config would boot it\n";
 
 static void
 print_slot(const struct cachedev *dev, uint32_t slot)

@@ -17,15 +17,16 @@ static const char help[] =
     "Writes the config document of an image.  A KEY is the file or the text of a public key.\n"
     "\n"
     "  --release-key KEY      once for each key, at most 16\n"
-    "  --threshold K          how many different ones must have signed a generation\n"
+    "  --threshold K          1 to 16: how many different ones must have signed a generation\n"
     "  --org-key KEY          the organisation's own key, no release key\n"
     "  --cache DEV            block device of the cache partition, by its name under /dev, such as vda or nvme0n1p3\n"
     "  --tpm DEV              default tpm0\n"
     "  --console DEV          default ttyS0; written to, never read\n"
     "  --enrol local|none     local: a machine without enrolment enrols itself at its first boot; default none\n"
-    "  --least-version N      no generation under it boots, default 0\n"
-    "  --retry-wait SECONDS   before the reboot after a stop, default 60\n"
-    "  --build-time TIME      the earliest that it can be now; default SOURCE_DATE_EPOCH or now\n"
+    "  --least-version N      0 to 9007199254740991, default 0: no generation under it boots\n"
+    "  --retry-wait SECONDS   1 to 86400, default 60: before the reboot after a stop; doubles with each stop in a row\n"
+    "  --build-time TIME      1 to 253402300799 seconds since 1970, or 2026-11-23T09:00:00Z: the earliest that it\n"
+    "                         can be now; default SOURCE_DATE_EPOCH or now\n"
     "  -o, --output FILE\n";
 
 static int

@@ -18,7 +18,9 @@ static const char help[] =
     "usage: sallyport-org cosign -k KEY.key DIR\n"
     "\n"
     "Looks at the generation in DIR as sign does, shows what is in it, and adds a signature of KEY.key to manifest.minisig.\n"
-    "Refuses when kernel or initramfs are not what the manifest says, and when that key has signed already.\n";
+    "Refuses when kernel or initramfs are not what the manifest says, and when that key has signed already.\n"
+    "\n"
+    "  -k, --key FILE         secret key of sallyport-org keygen or minisign -G -W\n";
 
 static int
 check_folder(const char *dir, const struct generation *gen, struct doc_manifest *manifest)

@@ -21,13 +21,14 @@ static const char help[] =
     "Makes the folder DIR (manifest, manifest.minisig, kernel, initramfs), signed with one release key.\n"
     "\n"
     "  -k, --key FILE         secret key of sallyport-org keygen or minisign -G -W\n"
-    "  -v, --version N        1 or more; an older version never gets a newer one's disk key\n"
-    "  --kernel FILE          bzImage\n"
-    "  --initramfs FILE       newc cpio archives, plain or as gzip, xz, zstd, lz4 -l, one after the other\n"
+    "  -v, --version N        1 to 9007199254740991; an older version never gets a newer one's disk key\n"
+    "  --kernel FILE          bzImage; it and the initramfs have at most 1 GiB each\n"
+    "  --initramfs FILE       newc cpio archives, plain or as gzip, xz, zstd or legacy lz4, one after the other\n"
     "  --cmdline TEXT         the kernel's command line, at most 1850 bytes; sallyport puts its own words before it\n"
     "  --cmdline-file FILE    the same from a file of one line\n"
     "  --watchdog SECONDS     0 to 3600, default 0: none\n"
-    "  --issued TIME          seconds since 1970 or 2026-11-23T09:00:00Z; default SOURCE_DATE_EPOCH or now\n"
+    "  --issued TIME          1 to 253402300799 seconds since 1970, or 2026-11-23T09:00:00Z;\n"
+    "                         default SOURCE_DATE_EPOCH or now\n"
     "  --kernel-config FILE   warns when that kernel can kexec; default: config-* beside the kernel, if there is one\n"
     "  -o, --output DIR       must not exist, or be empty\n";
 

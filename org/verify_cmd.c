@@ -12,17 +12,17 @@
 #include "lint.h"
 
 static const char help[] =
-    "usage: sallyport-org verify -c CONFIG DIR\n"
-    "       sallyport-org verify --release-key KEY... --threshold K [--least-version N] DIR\n"
+    "usage: sallyport-org verify -c CONFIG [--least-version N] [--memory MIB] DIR\n"
+    "       sallyport-org verify --release-key KEY... --threshold K [--least-version N] [--memory MIB] DIR\n"
     "\n"
     "Verifies the generation in DIR by the code that the machine runs, then looks into its initramfs as sign does.\n"
     "Exit 0: a machine with these rules boots it.  Exit 1: refused, with the code that the machine's console shows.\n"
     "\n"
     "  -c, --config FILE      the config document of the image\n"
-    "  --release-key KEY      file or text of a public key; once for each key\n"
-    "  --threshold K          how many of them must have signed\n"
-    "  --least-version N      the floor, default 0\n"
-    "  --memory MIB           also: would it fit into a machine with so much memory\n";
+    "  --release-key KEY      file or text of a public key; once for each key, at most 16\n"
+    "  --threshold K          1 to 16: how many of them must have signed\n"
+    "  --least-version N      0 to 9007199254740991: the floor, default 0\n"
+    "  --memory MIB           1 to 1073741824: also, would it fit into a machine with so much memory\n";
 
 struct request {
 	const char *config, *dir;
