@@ -13,7 +13,7 @@ packages='
 	autoconf automake libtool autoconf-archive libltdl-dev gettext gperf python3
 	dpkg-dev ca-certificates debian-archive-keyring
 	xz-utils zstd lz4 cpio kmod e2fsprogs mtools busybox-static
-	minisign openssl
+	minisign openssl mandoc
 	libcmocka-dev libjson-c-dev libblkid-dev libcap-dev
 	zlib1g-dev liblzma-dev libzstd-dev liblz4-dev
 	cryptsetup-bin libcryptsetup-dev
