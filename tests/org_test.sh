@@ -137,6 +137,13 @@ rm -rf more; mkdir more
 yes sign_into_empty_folder more kernel 'rdinit=/bin/sh retain_initrd x=y' --watchdog 0
 says sign_warns_of_rdinit 'warning: command line: rdinit=/bin/sh'
 says sign_warns_of_retain 'warning: command line: retain_initrd'
+# each word that is a way around something is allowed, and said
+words='init=x rdinit=x break=x rd.break single systemd.debug_shell retain_initrd dump_initrd'
+words="$words crashkernel=1M kexec_file=x memmap=1M lockdown=none"
+rm -rf more; yes sign_allows_doubtful_words more kernel "$words" --watchdog 0
+for w in $words; do says "sign_warns_of_$w" "warning: command line: $w: "; done
+rm -rf more; yes sign_plain_words more kernel 'root=/dev/vda ro' --watchdog 0
+grep -q 'warning: command line' out && fail sign_warns_of_nothing 'warns of plain words' || pass sign_warns_of_nothing
 cp kernel vmlinuz-1.2; echo CONFIG_KEXEC_FILE=y >config-1.2; rm -rf more
 yes sign_finds_config more vmlinuz-1.2 a --watchdog 0
 says sign_warns_of_kexec_file 'CONFIG_KEXEC_FILE=y'

@@ -101,7 +101,8 @@ $(T)/rawput: $(B)/host/tests/rawput.o $(B)/host/libipc.a
 
 # --- what make check runs, quick ones first -------------------------------------------------------------------------------------
 HOST_TESTS = $(UNITS:%=$(T)/unit_%) "env PERSIST_MOUNT=$(B)/bin/persist-mount $(T)/unit_luks" $(T)/death $(T)/unit_confine "$(T)/hostile $(T)" "$(T)/hostile_walls $(B)/bin" tests/static_test.sh \
-	"tests/org_test.sh $(B)/bin/sallyport-org" "tests/org_initramfs_test.sh $(B)/bin/sallyport-org" "tests/fuzz_replay.sh $(T)"
+	"tests/org_test.sh $(B)/bin/sallyport-org" "tests/org_initramfs_test.sh $(B)/bin/sallyport-org" \
+	"tests/man_test.sh $(B)/bin" "tests/fuzz_replay.sh $(T)"
 # With clang's address and undefined sanitizers: every module in the units, the fuzz targets, the operator's tool.  unit_tpm_wipe puts its
 # own free() in the place of libc's, where the sanitizer's stands; death tests and hostile programs need the filters of the shipped programs.
 SANITIZED_UNITS = $(filter-out tpm_wipe,$(UNITS))

@@ -1,0 +1,79 @@
+#!/bin/sh
+# The manual pages: sound mdoc, a page for each command, and page, --help and program say the same of options and ranges.
+# Usage: man_test.sh DIRECTORY-OF-THE-PROGRAMS, from the top of the tree.  Prints "ok NAME" or "not ok NAME: why".
+# shellcheck disable=SC2015 # ok and no do not fail
+set -u
+export LC_ALL=C
+[ $# -eq 1 ] || { echo "usage: $0 DIRECTORY-OF-THE-PROGRAMS" >&2; exit 2; }
+org=$1/sallyport-org
+bad=0
+ok() { echo "ok $1"; }
+no() { echo "not ok $1: $2"; bad=1; }
+dir=$(mktemp -d) || exit 2
+trap 'rm -rf "$dir"' EXIT
+
+# lint FILE: mandoc's complaints.
+lint() { mandoc -Tlint -Wwarning "$1" 2>&1; }
+# options: those in the text on standard input, each once; what every command takes is left out.
+options() { tr -c 'A-Za-z0-9-' '\n' | grep -xE -e '--[a-z][a-z-]*|-[a-z]' | grep -vxE -e '-h|--help' | sort -u; }
+# text FILE: the page up to EXIT STATUS, its lines not broken.
+text() { mandoc -Tascii -Owidth=1000 "$1" | sed 's/.\x08//g' | sed '/^EXIT STATUS/,$d'; }
+# heading FILE NAME
+heading() { grep -qx "\.Sh $2" "$1"; }
+
+# The checks themselves: a page that is not sound, options of either kind.
+printf '.Dd today\n.Sh NAME\n.Nm x\n.Zz\n' >"$dir/unsound.1"
+if [ -n "$(lint "$dir/unsound.1")" ]; then ok "an unsound page is noticed"; else no "the check itself" "lint says nothing"; fi
+[ "$(echo 'x --a-b, [-c D] e-f lz4 (-g) --help' | options | tr '\n' ' ')" = '--a-b -c -g ' ] &&
+	ok "options are found" || no "the check itself" "options"
+
+same() { # same PAGE HELP-COMMAND...
+	page=$1; shift
+	"$@" --help >"$dir/help" 2>&1
+	options <"$dir/help" >"$dir/in-help"
+	text "$page" | options >"$dir/in-page"
+	if diff "$dir/in-help" "$dir/in-page" >"$dir/diff"; then ok "options of $page, $(wc -l <"$dir/in-page")"
+	else no "options of $page" "< --help, > page: $(grep '^[<>]' "$dir/diff" | tr '\n' ' ')"; fi
+}
+commands=$("$org" --help | sed -n 's/^  \([a-z]*\) .*/\1/p')
+for c in $commands; do
+	page=org/sallyport-org-$c.1
+	[ -f "$page" ] || { no "page of $c" "$page is missing"; continue; }
+	same "$page" "$org" "$c"
+	if grep -q "^\.Xr sallyport-org-$c 1" org/sallyport-org.1; then ok "$c is in the overview"; else no "$c" "not in org/sallyport-org.1"; fi
+done
+[ "$(echo "$commands" | wc -w)" -eq "$(find org -name 'sallyport-org-*.1' | wc -l)" ] && ok "as many pages as commands" ||
+	no "pages and commands" "$(find org -name 'sallyport-org-*.1' | wc -l) pages for: $commands"
+same generation/sallyport-cache.8 "$1/sallyport-cache"
+same generation/persist-mount.8 "$1/persist-mount"
+
+for page in org/*.1 generation/*.8; do
+	why=$(lint "$page")
+	if [ -z "$why" ]; then ok "mandoc $page"; else no "mandoc $page" "$why"; fi
+	for h in NAME SYNOPSIS DESCRIPTION 'EXIT STATUS' EXAMPLES 'SEE ALSO'; do
+		heading "$page" "$h" || no "$page" "has no section $h"
+	done
+	# what it refers to here is here
+	sed -n 's/^\.Xr \(sallyport[a-z-]*\|persist-mount\) \([18]\).*/\1.\2/p' "$page" | sort -u >"$dir/refers"
+	while read -r to; do
+		[ -f "org/$to" ] || [ -f "generation/$to" ] || no "$page" "refers to $to, which is not there"
+	done <"$dir/refers"
+done
+
+# A range is the program's own: what it says when it gets no number.
+range() { # range PAGE OPTION COMMAND...
+	page=$1 option=$2; shift 2
+	says=$("$@" "$option" x 2>&1 | sed -n 's/.*from \([0-9]* to [0-9]*\)$/\1/p')
+	if [ -z "$says" ]; then no "range of $option" "$* does not say it"; return; fi
+	text "$page" | grep -qwF "$says" || no "range of $option" "$page does not say $says"
+	"$@" --help 2>&1 | grep -qwF "$says" || no "range of $option" "$* --help does not say $says"
+	ok "range of $option in $page: $says"
+}
+for o in --version --watchdog --issued; do range org/sallyport-org-sign.1 $o "$org" sign; done
+for o in --threshold --least-version --memory; do range org/sallyport-org-verify.1 $o "$org" verify; done
+for o in --threshold --least-version --retry-wait --build-time; do range org/sallyport-org-config.1 $o "$org" config; done
+for o in --slots --slot-size --size; do
+	range org/sallyport-org-cache.1 $o "$org" cache format
+	range generation/sallyport-cache.8 $o "$1/sallyport-cache" format
+done
+exit $bad
