@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "cache.h"
+#include "console.h"
 #include "event.h"
 #include "init.h"
 
@@ -37,7 +38,7 @@ init_say(const struct prepared *p, const char *what, const char *about)
 	int n = snprintf(line, sizeof line, "sallyport init: %s%s%s\r\n", what, about[0] != '\0' ? ": " : "", about);
 
 	if (n > 0 && p->console_fd >= 0)
-		(void)!write(p->console_fd, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
+		console_put(p->console_fd, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
 }
 
 _Noreturn void

@@ -5,18 +5,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "broker.h"
+#include "console.h"
 
 enum { CHECKPOINTS = 8, LINE = 240 };
-
-/* A serial line with flow control held, or no console at all, must not stop a boot: the descriptor does not block, errors are dropped. */
-static void
-put(const char *line, size_t len)
-{
-	(void)!write(FD_CONSOLE, line, len);
-}
 
 static void
 print(const char *mark, const char *format, va_list args)
@@ -33,7 +26,7 @@ print(const char *mark, const char *format, va_list args)
 		n = (int)sizeof line - 3;
 	line[n++] = '\r';
 	line[n++] = '\n';
-	put(line, (size_t)n);
+	console_put(FD_CONSOLE, line, (size_t)n);
 }
 
 void

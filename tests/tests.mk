@@ -5,11 +5,12 @@ TSS = -ltss2-esys -ltss2-sys -ltss2-mu -lmbedcrypto
 PLAY_LINK = -Wl,--wrap=crypto_send
 
 TPM_DEP    = $(patsubst %.c,%,$(wildcard crypto-worker/tpm*.c)) crypto-worker/tcti tests/swtpm tests/tpm_fixture
-BROKER_DEP = broker/route broker/steps broker/losses broker/print tests/broker_rig tests/peers
+BROKER_DEP = broker/route broker/steps broker/losses broker/print broker/console tests/broker_rig tests/peers
 CRYPTO_DEP = $(addprefix crypto-worker/,close dispatch end want survey supply load verify cmdline) \
 	$(addprefix tests/,crypto_play crypto_handover fake_tpm peer_generation peers)
 VERIFY_DEP = crypto-worker/verify crypto-worker/cmdline
 
+unit_console_DEP         = broker/console
 unit_store_DEP           = store-worker/serve
 unit_store_hostile_DEP   = store-worker/serve
 unit_broker_DEP          = $(BROKER_DEP)
@@ -35,7 +36,7 @@ death_DEP                = tests/death_run tests/death_denied policy/rules
 hostile_DEP       = tests/hostile_run tests/hostile_rows tests/hostile_maker
 hostile_walls_DEP = tests/hostile_run tests/hostile_rows tests/hostile_maker tests/hostile_stage
 
-UNITS = admit admit_boot broker broker_faults broker_lies cache chan check cmdline crypto_broker crypto_close crypto_load crypto_lost crypto_store \
+UNITS = admit admit_boot broker broker_faults broker_lies cache chan check cmdline console crypto_broker crypto_close crypto_load crypto_lost crypto_store \
 	doc doc_round journal kexec minisig newc store store_hostile tpm tpm_bus tpm_hostile tpm_index tpm_wipe verify verify_manifest
 UNIT_BIN = $(UNITS:%=$(T)/unit_%) $(T)/unit_luks $(T)/death $(T)/hostile $(T)/hostile_walls $(HOSTILE)
 
