@@ -409,7 +409,7 @@ everything()
 	fi
 	# Another key means other flags or another place: nothing built before may be mixed in.
 	if [ ! -d "$stamp" ]; then
-		rm -rf "${build:?}/stamp" "${build:?}/lib" "${build:?}/obj"
+		rm -rf "${build:?}"/stamp/libs-* "${build:?}/lib" "${build:?}/obj"
 	fi
 	mkdir -p "$stamp" "$build/log" "$build/obj"
 	rm -f "$build/log/fetch.log"
