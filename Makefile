@@ -66,9 +66,9 @@ $(B)/target/libipc.a: $(IPC:%=$(B)/target/ipc/%.o)
 	@rm -f $@ && ar rcs $@ $^
 
 define program
-$(B)/bin/$(1): $$($(2)_SRC:%=$(B)/target/%.o) $$(POLICY_OBJ_$(2)) $(B)/target/libipc.a
+$(B)/bin/$(1): $$($(2)_SRC:%=$(B)/target/%.o) $$(POLICY_OBJ_$(2)) $(B)/target/libipc.a build/stamp/libs
 	@mkdir -p $$(@D)
-	$(TCC) $(TLINK) $$($(2)_LINK) -o $$@ $$^ $$($(2)_LIB) -lcap
+	$(TCC) $(TLINK) $$($(2)_LINK) -o $$@ $$(filter %.o %.a,$$^) $$($(2)_LIB) -lcap
 	@image/libs.sh check $$@
 endef
 $(eval $(call program,init,init))

@@ -29,7 +29,7 @@ static struct prepared prepared;
 static struct admit_state state;
 static struct frame frame;
 static pid_t pids[PEER_COUNT];
-static int broker_fd = -1, lane[2] = { -1, -1 };
+static int broker_fd = -1, lane[2] = { -1, -1 }, watchdog_fd = -1;
 
 /* The end of PID 1 is a panic, and kernel.panic makes that a reboot: it needs no capability. */
 static _Noreturn void
@@ -75,15 +75,12 @@ start_broker(void)
 	broker_fd = pair[0];
 }
 
-/* Kills and reaps what is left of a program that is to be replaced. */
+/* Kills what is left of a program that is to be replaced.  It is reaped when it ends: one that hangs in the disk's driver must not hold init. */
 static void
 end(enum peer program)
 {
-	if (pids[program] <= 0)
-		return;
-	(void)kill(pids[program], SIGKILL);	/* it may be gone already: then it is reaped all the same */
-	while (waitpid(pids[program], NULL, 0) < 0 && errno == EINTR)
-		;
+	if (pids[program] > 0)
+		(void)kill(pids[program], SIGKILL);	/* it may be gone already: then it is reaped all the same */
 	pids[program] = 0;
 }
 
@@ -119,21 +116,37 @@ on_broker_start(const struct msg_broker_start *body)
 	(void)close(pair[1]);		/* the broker has it */
 }
 
-/* From here on the machine is reset unless the generation's own driver takes over: a generation that hangs is not the end. */
+/* There will be no jump: the wait before the reboot is not cut short, unless the driver knows no way back (nowayout). */
+static void
+disarm(void)
+{
+	int off = WDIOS_DISABLECARD;
+
+	if (watchdog_fd >= 0 && syscall(SYS_ioctl, watchdog_fd, WDIOC_SETOPTIONS, &off) != 0)
+		init_say(&prepared, "the watchdog runs on", strerror(errno));
+}
+
+/*
+ * From here on the machine is reset unless the generation's own driver takes over: a generation that hangs is not the end.  To open it is
+ * to start it, so that is not done before, and not at all for a manifest that wants none.
+ */
 static void
 on_broker_arm(const struct msg_broker_arm *body)
 {
 	struct msg_init_armed answer = { 0 };
-	int seconds = (int)body->seconds, on = WDIOS_ENABLECARD;
+	int seconds = (int)body->seconds;
 
-	/* Not ioctl(3): musl extends the request's sign, and the filter wants exactly these. */
-	if (prepared.watchdog_fd < 0)
-		answer.error = ENODEV;
-	else if (syscall(SYS_ioctl, prepared.watchdog_fd, WDIOC_SETTIMEOUT, &seconds) != 0 ||
-	    syscall(SYS_ioctl, prepared.watchdog_fd, WDIOC_SETOPTIONS, &on) != 0)
+	if (pids[PEER_kexec] > 0)	/* else there will be no jump */
+		watchdog_fd = open("/dev/watchdog", O_WRONLY | O_CLOEXEC);
+	/* Not ioctl(3): musl extends the request's sign, and the filter wants exactly this. */
+	if (watchdog_fd < 0)
+		answer.error = pids[PEER_kexec] > 0 ? (uint32_t)errno : ESRCH;
+	else if (syscall(SYS_ioctl, watchdog_fd, WDIOC_SETTIMEOUT, &seconds) != 0)
 		answer.error = (uint32_t)errno;
 	else
 		answer.seconds = (uint32_t)seconds;	/* the driver has rounded it */
+	if (answer.error != 0)
+		disarm();
 	if (worker_send(broker_fd, &state, MSG_init_armed, &answer, NULL) != 0)
 		give_up("the broker does not listen", "");
 }
@@ -165,6 +178,8 @@ reap(int signal_fd)
 			if (p != PEER_broker && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CLOSED)
 				continue;
 			say_end(p, status);
+			if (p == PEER_kexec)
+				disarm();
 			if (p == PEER_broker)
 				give_up("cannot go on without", peer_name(p));
 		}

@@ -18,7 +18,6 @@ struct prepared {
 	int cache_fd;		/* the cache's block device, read and write */
 	int tpm_fd;		/* the TPM's character device */
 	int header_fd;		/* sealed copies of the cache's header, unread: crypto-worker needs the node id before anything else runs */
-	int watchdog_fd;	/* the watchdog's character device, stopped */
 	unsigned modules;
 };
 

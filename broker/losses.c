@@ -12,6 +12,7 @@
 int
 step_forward(struct broker *b, const struct frame *frame)
 {
+	struct msg_store_recorded recorded;
 	struct msg_store_offered offered;
 	struct msg_store_filled filled;
 
@@ -21,11 +22,20 @@ step_forward(struct broker *b, const struct frame *frame)
 		memcpy(&offered, frame->body, sizeof offered);
 		b->stops = offered.stops;
 	}
+	if (frame->id == MSG_store_recorded) {
+		memcpy(&recorded, frame->body, sizeof recorded);
+		return b->recording[recorded.what] > 0 ? (b->recording[recorded.what]--, 0) : -1;
+	}
 	if (frame->id != MSG_store_filled)
 		return 0;
-	/* A question may have been asked twice: of a store-worker that is gone, and again.  Never is one answered that was not asked. */
+	/*
+	 * About what was asked last, and by its number.  An older number is right only while two questions are open: the first was on its
+	 * way to a store-worker that is gone, and a fresh one answers it.
+	 */
 	memcpy(&filled, frame->body, sizeof filled);
-	return filled.slot == b->want.slot && filled.part == b->want.part && filled.number <= b->want.number ? 0 : -1;
+	if (filled.slot != b->want.slot || filled.part != b->want.part || filled.number > b->want.number)
+		return -1;
+	return filled.number == b->want.number || b->state.open[MSG_crypto_want] > 1 ? 0 : -1;
 }
 
 /* Nobody will answer crypto-worker any more. */
@@ -56,6 +66,7 @@ store_lost(struct broker *b)
 	const uint32_t needed = PHASE(SURVEY) | PHASE(SUPPLY) | PHASE(VERIFY) | PHASE(RECORD);
 
 	admit_forget(&b->state, PEER_store);
+	memset(b->recording, 0, sizeof b->recording);
 	if (b->restarts < RESTARTS_MAX && (b->state.phase & needed) != 0) {
 		b->restarts++;
 		step_start_program(b, PEER_store);
@@ -144,8 +155,19 @@ step_timeout(struct broker *b)
 	}
 	if (b->stopping == 2 || b->state.phase == PHASE(GO))
 		broker_exit(EXIT_PEER);		/* the reboot or the jump did not come */
-	/* Who is silent?  A question to the store is open: it is the store; else it is crypto-worker, which has no second life. */
-	if (b->channel[PEER_store] >= 0 && (b->state.open[MSG_broker_survey] | b->state.open[MSG_crypto_want] |
+	if (b->state.phase == PHASE(STOP)) {
+		step_begin_wait(b);	/* what was still to be written down is not */
+		return;
+	}
+	/*
+	 * Who is silent?  init, if it was to start a program; the store, if a question to it is open and not about what is over; else
+	 * crypto-worker, which has no second life.
+	 */
+	if (b->state.open[MSG_broker_start] != 0) {
+		step_stop(b, EV_program_silent, "init", 0);
+		return;
+	}
+	if ((b->state.phase & (PHASE(LOAD) | PHASE(GO))) == 0 && b->channel[PEER_store] >= 0 && (b->state.open[MSG_broker_survey] | b->state.open[MSG_crypto_want] |
 	    b->state.open[MSG_broker_record]) != 0) {
 		print_event(EV_program_silent, "store-worker", 0);
 		step_lost(b, PEER_store, LOST_silent, "no answer in time");

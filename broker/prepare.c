@@ -5,12 +5,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/reboot.h>
-#include <linux/watchdog.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
@@ -247,22 +245,6 @@ fail:
 	return -EIO;
 }
 
-/*
- * Opening it starts it, so it is stopped at once: it is armed again right before the jump.  One that cannot be stopped (nowayout) gets so
- * long that no preboot that goes on is cut short.
- */
-static void
-open_watchdog(struct prepared *p)
-{
-	int off = WDIOS_DISABLECARD, whole_preboot_s = 600;
-
-	p->watchdog_fd = open("/dev/watchdog", O_WRONLY | O_CLOEXEC);
-	if (p->watchdog_fd < 0 || ioctl(p->watchdog_fd, (int)WDIOC_SETOPTIONS, &off) == 0)
-		return;
-	init_say(p, "the watchdog cannot be stopped", strerror(errno));
-	(void)ioctl(p->watchdog_fd, (int)WDIOC_SETTIMEOUT, &whole_preboot_s);	/* else its own time-out holds */
-}
-
 static int
 is_block(int fd)
 {
@@ -275,7 +257,7 @@ void
 prepare(struct prepared *p)
 {
 	memset(p, 0, sizeof *p);
-	p->config_fd = p->console_fd = p->null_fd = p->cache_fd = p->tpm_fd = p->header_fd = p->watchdog_fd = -1;
+	p->config_fd = p->console_fd = p->null_fd = p->cache_fd = p->tpm_fd = p->header_fd = -1;
 	(void)umask(077);
 	mounts(p);
 	/* First of all: without a console the kernel leaves 0, 1 and 2 closed, and whatever is opened next would land there. */
@@ -298,7 +280,6 @@ prepare(struct prepared *p)
 		p->cache_fd = -1;
 		say_event(p, EV_cache_absent, p->config.cache);
 	}
-	open_watchdog(p);
 	p->header_fd = copy_header(p->cache_fd);
 	if (p->header_fd < 0)
 		init_reboot(p, "memfd", EARLY_WAIT_MS);

@@ -34,10 +34,13 @@ broker_init(struct broker *b)
 void
 broker_send(struct broker *b, uint32_t id, const void *body)
 {
+	int fd = b->channel[msg_table[id].to];
+
+	if (fd < 0)
+		return;		/* nobody is there to answer: no question is open */
 	admit_note(&b->state, id);
 	/* The sockets do not block here: a worker that does not read is found by its silence, never waited for. */
-	if (b->channel[msg_table[id].to] >= 0)
-		(void)chan_send(b->channel[msg_table[id].to], id, body, NULL);
+	(void)chan_send(fd, id, body, NULL);
 }
 
 /* A worker that ended with something unread gives ECONNRESET first and its last words after it, see unix(7). */

@@ -55,10 +55,14 @@ record(struct broker *b, uint32_t what, uint32_t event)
 {
 	struct msg_broker_record body = { .what = what, .event = event };
 
-	if (what != RECORD_stopped) {
+	if (what == RECORD_stopped)
+		body.stops = b->stops < STOPS_MAX ? b->stops + 1 : STOPS_MAX;
+	else {
 		body.slot = b->candidate.slot;
 		memcpy(body.id, b->candidate.id, sizeof body.id);
 	}
+	if (b->channel[PEER_store] >= 0)
+		b->recording[what]++;	/* else: on_init_started asks the fresh one */
 	broker_send(b, MSG_broker_record, &body);
 	step_expect(b, STEP_MS);
 }
@@ -138,6 +142,10 @@ on_init_started(struct broker *b, const struct msg_init_started *body, struct fr
 	b->channel[body->program] = frame_take_fd(frame, 0);
 	if (body->program != PEER_store)
 		return;
+	if (b->state.phase == PHASE(STOP)) {
+		dismiss(b, PEER_store);		/* it comes too late: the wait before the reboot has begun */
+		return;
+	}
 	switch (b->state.phase) {
 	case PHASE(SURVEY):
 		if (b->restarts > 0)
@@ -273,6 +281,8 @@ on_crypto_unloaded(struct broker *b, const struct msg_crypto_unloaded *body)
 static void
 on_store_progress(struct broker *b, const struct msg_store_progress *body)
 {
+	if (b->state.phase == PHASE(STOP))
+		return;		/* nobody waits for it any more */
 	step_expect(b, STEP_MS);
 	if (body->done_bytes >= b->progress_bytes && body->done_bytes - b->progress_bytes < PROGRESS_BYTES)
 		return;
@@ -287,8 +297,10 @@ on_store_recorded(struct broker *b, const struct msg_store_recorded *body)
 	if (body->event != 0 && body->what != RECORD_stopped)
 		print_event(body->event, "store-worker: not recorded, the boot goes on", 0);
 	if (b->state.phase == PHASE(STOP)) {
-		/* An attempt that was still being written when the boot ended is not what is waited for. */
-		if (body->what != RECORD_begun)
+		/* An attempt that was still being written when the boot ended is not what is waited for; behind a failure comes the stop. */
+		if (body->what == RECORD_failed)
+			record(b, RECORD_stopped, 0);
+		else if (body->what == RECORD_stopped)
 			step_begin_wait(b);
 		return;
 	}

@@ -2,7 +2,8 @@
 #define BROKER_WAIT_H
 /*
  * How long the machine waits before the reboot after a stop: config's retry_wait_s, doubled by each stop in a row before this one, at
- * most a day.  A fleet whose org or disk array is down does not hammer it, and comes back by itself.
+ * most a day.  A machine that stops at every boot does so ever more rarely, and comes back by itself.  The count lies in the cache's
+ * journal: without a cache that takes it the wait stays what config says.
  */
 #include <stdint.h>
 

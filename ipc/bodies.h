@@ -13,7 +13,7 @@ enum {
 	ID_BYTES = 32,		/* BLAKE2b-256 of a manifest: a generation's id */
 	SLOTS_MAX = 8,		/* slots of a cache partition, and candidates of one boot */
 	CMDLINE_MAX = 2047,	/* bytes; the kernel's COMMAND_LINE_SIZE on x86 is 2048 with the NUL */
-	STOPS_MAX = 6,		/* stops in a row that are counted: each doubles the wait before the reboot */
+	STOPS_MAX = 4,		/* stops in a row that are counted: each doubles the wait before the reboot */
 };
 
 /* Parts of a generation, as crypto-worker asks for them. */
@@ -146,7 +146,7 @@ struct msg_broker_record {
 	uint32_t slot;
 	uint32_t what;		/* RECORD_* */
 	uint32_t event;		/* RECORD_failed: why */
-	uint32_t zero;
+	uint32_t stops;		/* RECORD_stopped: so many in a row with this one, 1..STOPS_MAX */
 };
 struct msg_store_recorded {
 	uint32_t what;

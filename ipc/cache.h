@@ -106,14 +106,14 @@ int cache_write_journal(int fd, struct cache_journal *journal);		/* next sequenc
  *   begun    attempts + 1, booted = id, stops = 0; an unknown id gets a row behind the others
  *   failed   failed = event; an unknown id gets a row as well
  *   healthy  attempts = 0, failed = 0, healthy = 1 and the journal's healthy = id; -ENOENT: no such row
- *   stopped  stops + 1, at most STOPS_MAX
+ *   stopped  stops as told, at most STOPS_MAX: the broker counts on from what it was offered, for begun has set it to 0 meanwhile
  *   drop     the row goes; if it was the journal's healthy, the first remaining row that ever was healthy takes its place
  * An id of zeros is nobody's: nothing happens.  find: the row of an id, or NULL.
  */
 void cache_journal_put(struct cache_journal *journal, const uint8_t id[ID_BYTES]);
 void cache_journal_begun(struct cache_journal *journal, const uint8_t id[ID_BYTES]);
 void cache_journal_failed(struct cache_journal *journal, const uint8_t id[ID_BYTES], uint32_t event);
-void cache_journal_stopped(struct cache_journal *journal);
+void cache_journal_stopped(struct cache_journal *journal, uint32_t stops);
 int cache_journal_healthy(struct cache_journal *journal, const uint8_t id[ID_BYTES]);
 void cache_journal_drop(struct cache_journal *journal, const uint8_t id[ID_BYTES]);
 const struct cache_entry *cache_journal_find(const struct cache_journal *journal, const uint8_t id[ID_BYTES]);

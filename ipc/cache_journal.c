@@ -140,10 +140,9 @@ cache_journal_failed(struct cache_journal *journal, const uint8_t id[ID_BYTES], 
 }
 
 void
-cache_journal_stopped(struct cache_journal *journal)
+cache_journal_stopped(struct cache_journal *journal, uint32_t stops)
 {
-	if (journal->stops < STOPS_MAX)
-		journal->stops++;
+	journal->stops = stops < STOPS_MAX ? stops : STOPS_MAX;
 }
 
 int

@@ -252,7 +252,9 @@ check_broker_record(const struct msg_broker_record *body)
 		return 2;
 	if (body->what == RECORD_failed ? !check_known(body->event) : body->event != EV_none)
 		return 4;
-	return body->zero != 0 ? 5 : 0;
+	if (body->what == RECORD_stopped)
+		return within(body->stops, 1, STOPS_MAX) ? 0 : 5;
+	return body->stops != 0 ? 5 : 0;
 }
 
 int

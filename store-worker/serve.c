@@ -213,7 +213,7 @@ record(struct store *store, const struct msg_broker_record *body)
 	if (body->what == RECORD_begun)
 		cache_journal_begun(&journal, body->id);
 	else if (body->what == RECORD_stopped)
-		cache_journal_stopped(&journal);
+		cache_journal_stopped(&journal, body->stops);
 	else
 		cache_journal_failed(&journal, body->id, body->event);
 	rc = cache_write_journal(store->disk, &journal);

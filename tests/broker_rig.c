@@ -217,7 +217,7 @@ stop_recorded(void)
 
 	if (rig.end[PEER_store] < 0 || broker.stopping != 0)
 		return;
-	assert_true(broker.state.open[MSG_broker_record] > 0);
+	assert_int_equal(broker.recording[RECORD_stopped], 1);
 	peer_say(rig.end[PEER_store], MSG_store_recorded, &done);
 	settle();
 }
@@ -267,6 +267,7 @@ void
 ends_in_one_reboot(void)
 {
 	int by_kexec = broker.channel[PEER_kexec] >= 0;
+	uint64_t left_ms;
 	char line[64];
 
 	assert_int_equal(broker.state.phase, PHASE(STOP));
@@ -274,6 +275,8 @@ ends_in_one_reboot(void)
 	assert_int_equal(broker.stopping, 1);
 	(void)snprintf(line, sizeof line, "stopped: reboot in %d s", 30 << broker.stops);
 	assert_true(printed(line));
+	left_ms = broker.deadline_ms - now_ms();
+	assert_true(left_ms <= 30000u << broker.stops && left_ms > (30000u << broker.stops) - 10000);
 	silence();
 	if (by_kexec)
 		take(PEER_kexec, MSG_broker_reboot);

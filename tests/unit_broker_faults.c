@@ -8,6 +8,7 @@
 
 #include "broker_rig.h"
 #include "exits.h"
+#include "msg_samples.h"
 
 static void
 a_store_that_dies_in_every_life_leaves_a_boot_without_cache(void **state)
@@ -243,6 +244,124 @@ the_watchdog_is_armed_before_the_jump(void **state)
 	}
 }
 
+/* The start was under way when the boot stopped: the step's deadline took the place of the wait's. */
+static void
+a_store_that_came_up_in_the_stop_cut_the_wait_short(void **state)
+{
+	(void)state;
+	drive(PHASE_NO_SUPPLY);
+	rig.init_is_slow = 1;
+	drop_end(PEER_store);
+	settle();
+	drop_end(PEER_crypto);
+	settle();
+	start_answered(PEER_store);
+	settle();
+	assert_true(is_closed(PEER_store));
+	ends_in_one_reboot();
+	close_rig();
+}
+
+static void
+an_init_that_starts_nothing_was_called_crypto_worker(void **state)
+{
+	(void)state;
+	drive(PHASE_NO_SUPPLY);
+	rig.init_is_slow = 1;
+	drop_end(PEER_store);
+	silence();
+	assert_true(printed("SP703 init"));
+	assert_false(printed("SP703 crypto-worker"));
+	ends_in_one_reboot();
+	close_rig();
+}
+
+/* With one question open an older number closes it unanswered, and crypto-worker waited for the rest of its time. */
+static void
+an_answer_to_a_question_long_closed_was_taken(void **state)
+{
+	struct msg_crypto_want want = sample_crypto_want();
+
+	(void)state;
+	drive(PHASE_NO_SUPPLY);
+	fill();
+	want.number++;
+	peer_say(rig.end[PEER_crypto], MSG_crypto_want, &want);
+	settle();
+	take(PEER_store, MSG_crypto_want);
+	rig.init_is_slow = 1;
+	say(PEER_store, MSG_store_filled);
+	assert_true(printed("SP702 store-worker"));
+	assert_true(is_closed(PEER_store));
+	assert_true(heard_nothing(PEER_crypto));
+	close_rig();
+}
+
+/* What is written down is what was asked: "stopped" for "begun" hid the disk's code, "begun" for "stopped" held the stop for minutes. */
+static void
+a_store_that_records_something_else_is_named(void **state)
+{
+	const struct msg_store_recorded stopped = { .what = RECORD_stopped, .event = EV_cache_io }, begun = { .what = RECORD_begun };
+
+	(void)state;
+	drive(PHASE_NO_RECORD);
+	rig.init_is_slow = 1;
+	peer_say(rig.end[PEER_store], MSG_store_recorded, &stopped);
+	settle();
+	assert_true(printed("SP702 store-worker"));
+	close_rig();
+	drive(PHASE_NO_LOAD);
+	drop_end(PEER_crypto);
+	settle();
+	assert_int_equal(broker.stopping, 0);
+	peer_say(rig.end[PEER_store], MSG_store_recorded, &begun);
+	settle();
+	assert_true(printed("SP702 store-worker"));
+	assert_true(is_closed(PEER_store));
+	ends_in_one_reboot();
+	close_rig();
+}
+
+/* It died in VERIFY: what could not be sent to it stayed open, and a silence in LOAD was the fresh one's. */
+static void
+a_silence_in_load_was_called_the_stores(void **state)
+{
+	(void)state;
+	drive(PHASE_NO_VERIFY);
+	rig.init_is_slow = 1;
+	drop_end(PEER_store);
+	settle();
+	say(PEER_crypto, MSG_crypto_verified);
+	start_answered(PEER_store);
+	settle();
+	take(PEER_store, MSG_broker_record);
+	assert_true(heard_nothing(PEER_store));
+	say(PEER_store, MSG_store_recorded);
+	assert_int_equal(broker.state.phase, PHASE(LOAD));
+	silence();
+	assert_true(printed("SP703 crypto-worker or kexec-worker"));
+	assert_false(printed("SP703 store-worker"));
+	ends_in_one_reboot();
+	close_rig();
+}
+
+/* A failed load is written down, and then the stop: else a machine on which every load fails never waits longer. */
+static void
+a_failed_load_is_a_stop_like_any_other(void **state)
+{
+	const struct msg_store_recorded failed = { .what = RECORD_failed };
+
+	(void)state;
+	drive(PHASE_NO_LOAD);
+	say_and_take(PEER_kexec, MSG_kexec_loaded);
+	say(PEER_crypto, MSG_crypto_unloaded);
+	take(PEER_store, MSG_broker_record);
+	peer_say(rig.end[PEER_store], MSG_store_recorded, &failed);
+	settle();
+	ends_in_one_reboot();
+	close_rig();
+}
+
 int
 main(void)
 {
@@ -257,6 +376,12 @@ main(void)
 		cmocka_unit_test(a_store_that_answers_for_another_slot_was_not_named),
 		cmocka_unit_test(an_init_that_answers_twice_ends_the_boot),
 		cmocka_unit_test(a_worker_that_does_not_read_blocks_nobody),
+		cmocka_unit_test(a_store_that_came_up_in_the_stop_cut_the_wait_short),
+		cmocka_unit_test(an_init_that_starts_nothing_was_called_crypto_worker),
+		cmocka_unit_test(an_answer_to_a_question_long_closed_was_taken),
+		cmocka_unit_test(a_store_that_records_something_else_is_named),
+		cmocka_unit_test(a_silence_in_load_was_called_the_stores),
+		cmocka_unit_test(a_failed_load_is_a_stop_like_any_other),
 		cmocka_unit_test(the_watchdog_is_armed_before_the_jump),
 		cmocka_unit_test(a_console_that_takes_nothing_stops_no_boot),
 	};

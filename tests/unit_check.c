@@ -137,7 +137,7 @@ survey(void **state)
 	RANGE(store_offer, 8, initramfs_bytes, 1u, GIB);
 	RANGE(store_offered, 1, count, 0u, 8u);
 	EVENT_STORE(store_offered, 2, event);
-	RANGE(store_offered, 3, stops, 0u, 6u);
+	RANGE(store_offered, 3, stops, 0u, 4u);
 	ZERO(store_offered, 4, zero);
 	RANGE(crypto_want, 1, slot, 0u, 7u);
 	RANGE(store_filled, 1, slot, 0u, 7u);
@@ -247,11 +247,14 @@ record_and_load(void **state)
 	TRY(broker_record, 4, (b.what = 2, b.event = 600));
 	TRY(broker_record, 3, b.what = 0);
 	TRY(broker_record, 3, b.what = 4);
-	TRY(broker_record, 1, (b.what = 3, b.slot = 0));
-	TRY(broker_record, 0, (memset(b.id, 0, sizeof b.id), b.what = 3, b.slot = 0));
+	TRY(broker_record, 1, (b.what = 3, b.slot = 0, b.stops = 1));
+	TRY(broker_record, 0, (memset(b.id, 0, sizeof b.id), b.what = 3, b.slot = 0, b.stops = 1));
+	TRY(broker_record, 0, (memset(b.id, 0, sizeof b.id), b.what = 3, b.slot = 0, b.stops = 4));
+	TRY(broker_record, 5, (memset(b.id, 0, sizeof b.id), b.what = 3, b.slot = 0, b.stops = 5));
+	TRY(broker_record, 5, (memset(b.id, 0, sizeof b.id), b.what = 3, b.slot = 0));
 	TRY(broker_record, 2, (memset(b.id, 0, sizeof b.id), b.what = 3));
 	TRY(broker_record, 4, (memset(b.id, 0, sizeof b.id), b.what = 3, b.slot = 0, b.event = EV_load_kernel));
-	ZERO(broker_record, 5, zero);
+	ZERO(broker_record, 5, stops);
 	RANGE(store_recorded, 1, what, 1u, 3u);
 	EVENT_STORE(store_recorded, 2, event);
 	ZERO(broker_load, 1, zero);

@@ -207,7 +207,9 @@ a_field_out_of_range_refuses(void **state)
 		{ .id = { 10 }, .what = RECORD_begun, .event = EV_load_kernel },
 		{ .id = { 10 }, .what = RECORD_failed },
 		{ .id = { 10 }, .what = RECORD_begun, .slot = SLOTS_MAX },
-		{ .id = { 10 }, .what = RECORD_begun, .zero = 1 },
+		{ .id = { 10 }, .what = RECORD_begun, .stops = 1 },
+		{ .what = RECORD_stopped },
+		{ .what = RECORD_stopped, .stops = STOPS_MAX + 1 },
 	};
 	static const struct msg_broker_survey loud = { .zero = 1 };
 	static const struct msg_crypto_node nobody = { { 0 } };

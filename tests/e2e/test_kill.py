@@ -155,7 +155,7 @@ def is_reset(r):
     return r.end != "boots" and "then" not in r.options
 
 
-def killer_image(org, config):
+def killer_image(org, config, **options):
     """The shipped image with another first program, made here from its sources."""
     killer, files = org.path("killer"), org.path("files.list")
     preboot.run(os.path.join(preboot.BIN, "sallyport-cc"), *COMPILE, "-I" + preboot.TOP + "/ipc", "-I" + preboot.TOP + "/policy",
@@ -165,7 +165,7 @@ def killer_image(org, config):
     assert n == 1, "files.list has no /init"
     with open(files, "w") as f:
         f.write(text)
-    return org.image(config, name="killing", files=files)
+    return org.image(config, name="killing", files=files, **options)
 
 
 class Table:

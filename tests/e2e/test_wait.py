@@ -12,6 +12,7 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import mkgen
 import preboot
+import test_kill
 
 DIR = os.path.join(preboot.BUILD, "e2e", "test_wait")
 WATCHDOG_S = 15
@@ -76,6 +77,17 @@ class Wait(unittest.TestCase):
         self.assertTrue(preboot.booted(boot), tail(boot))
         self.assertEqual(preboot.codes(boot), [606], tail(boot))
         self.assertIsNone(boot.find("watchdog: a reset"), tail(boot))
+
+    def test_a_kexec_worker_that_dies_at_the_jump(self):
+        """The watchdog was running by then: the wait is not its time but the config's."""
+        image = test_kill.killer_image(self.org, self.org.config("config-15", retry_wait=15), line="6.12", modules=["i6300esb"])
+        node = preboot.Node(self.org.path("dies-node"), self.org, line="6.12", image=image)
+        node.put(self.org.generation("soon", 4, self.org.path("good.initramfs"), watchdog=8))
+        boot = node.power_on(line=preboot.PREBOOT_LINE + " kill_program=kexec kill_message=broker_go kill_when=received", extra=DEVICE)
+        self.assertIsNotNone(boot.find("watchdog: a reset in 8 s"), tail(boot))
+        self.assertEqual((boot.ended, preboot.codes(boot), self.watchdogs(boot)), ("guest-reset", [701], []), tail(boot))
+        end = next(t for t, name, _ in boot.events if name == "SHUTDOWN")
+        self.assertGreater(end - boot.time_of("stopped: reboot in 15 s"), 14.5, tail(boot))
 
     def test_the_wait_grows(self):
         node = self.node("waits-node")
