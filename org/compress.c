@@ -86,24 +86,35 @@ with_zstd(const struct bytes *in, struct bytes *out)
 	return 0;
 }
 
-int
-compress_bytes(const char *how, const struct bytes *in, struct bytes *out)
+static const struct way {
+	const char *name;
+	int (*run)(const struct bytes *in, struct bytes *out);
+} ways[] = { { "none", with_none }, { "gzip", with_gzip }, { "zstd", with_zstd }, { "xz", with_xz } };
+
+const struct way *
+compress_way(const char *how)
 {
-	static const struct {
-		const char *name;
-		int (*run)(const struct bytes *in, struct bytes *out);
-	} ways[] = { { "none", with_none }, { "gzip", with_gzip }, { "zstd", with_zstd }, { "xz", with_xz } };
-
 	for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
-		if (strcmp(how, ways[i].name) == 0) {
-			struct bytes packed = { NULL, 0 };
-			int rc = ways[i].run(in, &packed);
+		if (strcmp(how, ways[i].name) == 0)
+			return &ways[i];
+	return NULL;
+}
 
-			if (rc == 0)
-				*out = packed;
-			else
-				free(packed.data);
-			return rc;
-		}
-	return refuse("--compress: \"%s\"; allowed: none, gzip, zstd, xz", how);
+const char *
+way_name(const struct way *way)
+{
+	return way->name;
+}
+
+int
+compress_bytes(const struct way *way, const struct bytes *in, struct bytes *out)
+{
+	struct bytes packed = { NULL, 0 };
+	int rc = way->run(in, &packed);
+
+	if (rc == 0)
+		*out = packed;
+	else
+		free(packed.data);
+	return rc;
 }

@@ -108,7 +108,7 @@ source_date(uint32_t *out)
 }
 
 static int
-make_image(const struct image_sources *sources, const char *how, const char *output)
+make_image(const struct image_sources *sources, const struct way *way, const char *output)
 {
 	struct bytes archive = { NULL, 0 }, packed = { NULL, 0 };
 	char hex[ID_TEXT + 1];
@@ -125,12 +125,12 @@ make_image(const struct image_sources *sources, const char *how, const char *out
 	if (rc == 0)
 		rc = image_archive(image, mtime, &archive);
 	if (rc == 0)
-		rc = compress_bytes(how, &archive, &packed);
+		rc = compress_bytes(way, &archive, &packed);
 	if (rc == 0)
 		rc = file_write(output, packed.data, packed.len, 0644, FILE_replace);
 	if (rc == 0) {
 		(void)crypto_generichash(hash, sizeof hash, packed.data, packed.len, NULL, 0);	/* fails for wrong lengths only */
-		printf("%s: %u entries, %zu bytes, %s %zu bytes, BLAKE2b-256 %s\n", output, image->count, archive.len, how, packed.len,
+		printf("%s: %u entries, %zu bytes, %s %zu bytes, BLAKE2b-256 %s\n", output, image->count, archive.len, way_name(way), packed.len,
 		    hex_text(hash, sizeof hash, hex));
 	}
 	image_free(image);
@@ -148,6 +148,7 @@ cmd_image(int argc, char **argv)
 		{ "output", required_argument, NULL, 'o' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
 	struct image_sources s = { NULL, NULL, NULL, NULL, NULL };
 	const char *output = NULL, *how = "zstd";
+	const struct way *way;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "c:o:h", options, NULL)) != -1) {
@@ -169,5 +170,7 @@ cmd_image(int argc, char **argv)
 		return usage_error("wants -c, --list, --programs and -o");
 	if ((s.modules_dir == NULL) != (s.modules_order == NULL))
 		return usage_error("--modules-dir and --modules go together");
-	return make_image(&s, how, output) == 0 ? ORG_ok : ORG_refused;
+	if ((way = compress_way(how)) == NULL)
+		return usage_error("--compress: \"%s\"; allowed: none, gzip, zstd, xz", how);
+	return make_image(&s, way, output) == 0 ? ORG_ok : ORG_refused;
 }

@@ -49,6 +49,9 @@ int image_modules_list(const struct image_line *line, const char *path, struct b
 /* One archive, its trailer included; the same image, the same bytes. */
 int image_archive(const struct image *image, uint32_t mtime, struct bytes *out);
 
-/* "none", "gzip", "zstd", "xz": the same input and library, the same bytes. */
-int compress_bytes(const char *how, const struct bytes *in, struct bytes *out);
+/* "none", "gzip", "zstd", "xz", or NULL.  The same input and library, the same bytes. */
+struct way;
+const struct way *compress_way(const char *how);
+const char *way_name(const struct way *way);
+int compress_bytes(const struct way *way, const struct bytes *in, struct bytes *out);
 #endif

@@ -277,6 +277,7 @@ bad_list orphan '9: "/dev/console": its folder has no entry' '8d;7s/$/\n#/'
 bad_list source '7: no source' '7s/config}/konfig}/'
 bad_list missing_file '10: this file cannot be had' '10s/hello/nothing/'
 bad_list device '9: no kind of device' '9s/ c / p /'
+no image_compress_bogus 2 'allowed: none, gzip, zstd, xz' image nowhere bogus bad
 cp broken config; no image_broken_config 1 'config: line' image list none bad
 [ ! -e bad ] && pass image_refused_writes_nothing || fail image_refused_writes_nothing 'bad is there'
 
