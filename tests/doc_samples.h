@@ -11,11 +11,13 @@
 
 #include "doc_texts.h"
 
-static const size_t sample_bytes[DOC_COUNT] = { sizeof(struct doc_config), sizeof(struct doc_manifest), sizeof(struct doc_report) };
+static const size_t sample_bytes[DOC_COUNT] = { [DOC_config] = sizeof(struct doc_config), [DOC_manifest] = sizeof(struct doc_manifest),
+	[DOC_challenge] = sizeof(struct doc_challenge), [DOC_report] = sizeof(struct doc_report) };
 
 union sample_any {
 	struct doc_config config;
 	struct doc_manifest manifest;
+	struct doc_challenge challenge;
 	struct doc_report report;
 	uint8_t bytes[8192];
 };

@@ -17,6 +17,8 @@ static const char sample_report[] = "sallyport-report 1\ngeneration " HEX32 "\nv
     "pcr4 " HEX32 "\npcr7 " HEX32 "\npcr8 " HEX32
     "\nlast_failure 601\nms_start 1\nms_closed 2\nms_surveyed 3\nms_supplied 4\nms_verified 5\nms_loading 4294967295\n";
 
+static const char sample_challenge[] = "sallyport-challenge 1\nchallenge " HEX32 "\ntime 1760000000\nseconds 60\n";
+
 static const char *const sample[DOC_COUNT] = { [DOC_config] = sample_config, [DOC_manifest] = sample_manifest,
-	[DOC_report] = sample_report };
+	[DOC_challenge] = sample_challenge, [DOC_report] = sample_report };
 #endif

@@ -89,7 +89,7 @@ static int
 write_texts(const char *top)
 {
 	static const char *const names[DOC_COUNT] = { [DOC_config] = "doc_config", [DOC_manifest] = "doc_manifest",
-		[DOC_report] = "doc_report" };
+		[DOC_challenge] = "doc_challenge", [DOC_report] = "doc_report" };
 	char text[MINISIG_MAX];
 	struct minisig_block block;
 	long n;

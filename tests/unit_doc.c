@@ -32,6 +32,7 @@ good_documents(void **state)
 {
 	struct doc_config c;
 	struct doc_manifest m;
+	struct doc_challenge q;
 	struct doc_report r;
 	struct doc_error error;
 
@@ -55,6 +56,11 @@ good_documents(void **state)
 	assert_int_equal(m.kernel_blake2b[31], 0xff);
 	assert_true(m.unpacked_size == UINT64_C(17179869184));
 	assert_string_equal(m.cmdline, "console=ttyS0 quiet");
+	assert_int_equal(doc_parse(DOC_challenge, sample_challenge, strlen(sample_challenge), &q, sizeof q, NULL), 0);
+	assert_int_equal(q.challenge[1], 1);
+	assert_int_equal(q.challenge[31], 0xff);
+	assert_int_equal(q.time, 1760000000);
+	assert_int_equal(q.seconds, 60);
 	assert_int_equal(doc_parse(DOC_report, sample_report, strlen(sample_report), &r, sizeof r, NULL), 0);
 	assert_int_equal(r.cause, CAUSE_fallback);
 	assert_int_equal(r.node[15], 0xff);
@@ -146,6 +152,14 @@ static const struct wrong {
 	{ DOC_config, "BUWFxgZGhscHR4fICEiIyQlJico\nrel", "BUWFxgZGhscHR4fICEiIyQlJic\nrel", DOC_pubkey, 11, "release_key" },
 	{ DOC_config, "BUWFxgZGhscHR4fICEiIyQlJico\nrel", "BUWFxgZGhscHR4fICEiIyQlJi==\nrel", DOC_pubkey, 11, "release_key" },
 	{ DOC_config, "release_key RWQB", "release_key RUQB", DOC_pubkey, 11, "release_key" },	/* algorithm "ED" */
+	{ DOC_challenge, "sallyport-challenge 1", "sallyport-challenge 2", DOC_first_line, 1, "" },
+	{ DOC_challenge, "1eff\n", "1ef\n", DOC_hex, 2, "challenge" },
+	{ DOC_challenge, "1eff\n", "1eff00\n", DOC_hex, 2, "challenge" },
+	{ DOC_challenge, "time 1760000000", "time 0", DOC_range, 3, "time" },
+	{ DOC_challenge, "seconds 60", "seconds 0", DOC_range, 4, "seconds" },
+	{ DOC_challenge, "seconds 60", "seconds 3601", DOC_range, 4, "seconds" },
+	{ DOC_challenge, "seconds 60\n", "", DOC_missing_key, 4, "seconds" },
+	{ DOC_challenge, "seconds 60\n", "seconds 60\nuntrusted comment: x\n", DOC_unknown_key, 5, "untrusted" },	/* its signature */
 	{ DOC_report, "slot 7", "slot 8", DOC_range, 5, "slot" },
 	{ DOC_report, "0eff\n", "0eff00\n", DOC_hex, 8, "node" },
 	{ DOC_report, "ms_loading 4294967295", "ms_loading 4294967296", DOC_range, 20, "ms_loading" },
