@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "gen.h"
 #include "key.h"
 #include "lint.h"
+#include "verify_cmd.h"
 
 static const char help[] =
     "usage: sallyport-org verify -c CONFIG [--least-version N] [--memory MIB] DIR\n"
@@ -104,25 +104,31 @@ check_initramfs(const struct generation *gen, const struct verified *v)
 	return rc;
 }
 
+int
+verify_generation(const struct generation *gen, const struct verify_rules *rules, struct verified *out)
+{
+	char detail[512];
+	enum event event = gen_verify(gen, rules, out, detail, sizeof detail);
+
+	print_keys(rules, out);
+	if (event == EV_none)
+		return check_initramfs(gen, out);
+	print_event(event, detail);
+	return -1;
+}
+
 static int
 verify(const struct request *r)
 {
-	char hex[ID_TEXT + 1], detail[512];
+	char hex[ID_TEXT + 1];
 	struct generation gen;
 	struct verified v;
-	enum event event;
 	int rc;
 
 	rc = gen_load(r->dir, &gen);
 	if (rc != 0)
 		return rc;
-	event = gen_verify(&gen, &r->rules, &v, detail, sizeof detail);
-	print_keys(&r->rules, &v);
-	if (event != EV_none) {
-		print_event(event, detail);
-		rc = -1;
-	} else
-		rc = check_initramfs(&gen, &v);
+	rc = verify_generation(&gen, &r->rules, &v);
 	gen_free(&gen);
 	if (rc != 0)
 		return rc;
