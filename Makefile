@@ -18,7 +18,7 @@ endif
 WARN     = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wswitch-enum -Werror
 HARD     = -fstack-protector-strong -fstack-clash-protection -fcf-protection -ftrapv
 COMMON   = -std=c11 -D_GNU_SOURCE -O2 $(WARN) $(HARD) -MMD -MP
-INCLUDE  = -Iipc -Ipolicy -Ibroker -Icrypto-worker -Istore-worker -Iorg -Igeneration -I$(B)/policy
+INCLUDE  = -Iipc -Ipolicy -Ibroker -Icrypto-worker -Istore-worker -Iorg -Iorg/service -Igeneration -I$(B)/policy
 
 # The image's programs: static-pie against musl.  Host programs (org, generation, tests, the policy compiler): glibc.
 TCC      = build/bin/$(if $(filter clang,$(CC)),sallyport-clang,sallyport-cc)

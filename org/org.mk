@@ -1,5 +1,5 @@
-# sallyport-org: the operator's commands.  verify and cmdline are the target's very code.
-org_OBJ = $(patsubst %.c,$(B)/host/%.o,$(wildcard org/*.c)) $(B)/host/crypto-worker/verify.o $(B)/host/crypto-worker/cmdline.o
+# sallyport-org: the operator's commands, and the organisation's service.  verify and cmdline are the target's very code.
+org_OBJ = $(patsubst %.c,$(B)/host/%.o,$(wildcard org/*.c org/service/*.c)) $(B)/host/crypto-worker/verify.o $(B)/host/crypto-worker/cmdline.o
 TOOLS  += $(B)/bin/sallyport-org
 
 $(B)/bin/sallyport-org: $(org_OBJ) $(B)/host/libipc.a

@@ -1,0 +1,174 @@
+/*
+ * The service's tables: who holds how many connections and challenges, and until when.  Host-side test.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "challenge.h"
+
+union any {
+	struct sockaddr sa;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+	struct sockaddr_un un;
+};
+
+static union any
+address(const char *text)
+{
+	union any a;
+
+	memset(&a, 0, sizeof a);
+	if (text[0] == '\0')
+		a.un.sun_family = AF_UNIX;
+	else if (inet_pton(AF_INET, text, &a.v4.sin_addr) == 1)
+		a.v4.sin_family = AF_INET;
+	else {
+		assert_int_equal(inet_pton(AF_INET6, text, &a.v6.sin6_addr), 1);
+		a.v6.sin6_family = AF_INET6;
+	}
+	return a;
+}
+
+static struct origin
+origin(const char *text)
+{
+	union any a = address(text);
+	struct origin o;
+
+	origin_of(&a.sa, &o);
+	return o;
+}
+
+static int
+same(const char *a, const char *b)
+{
+	struct origin x = origin(a), y = origin(b);
+
+	return origin_same(&x, &y);
+}
+
+static void
+origins(void **state)
+{
+	(void)state;
+	assert_true(same("192.0.2.1", "192.0.2.1"));
+	assert_false(same("192.0.2.1", "192.0.2.2"));
+	assert_true(same("192.0.2.1", "::ffff:192.0.2.1"));
+	assert_true(same("2001:db8::1", "2001:db8::ffff:1"));	/* one /64 */
+	assert_false(same("2001:db8::1", "2001:db8:0:1::1"));
+	assert_true(same("", ""));
+	assert_false(same("", "0.0.0.0"));
+	assert_false(same("c000:201::", "192.0.2.1"));		/* the same first bytes */
+}
+
+static void
+connections(void **state)
+{
+	union any a = address("192.0.2.1"), b = address("2001:db8::7"), mapped = address("::ffff:192.0.2.1");
+	struct origin oa = origin("192.0.2.1");
+	struct conns conns;
+	struct conn *first, *second, *third;
+	int pair[2];
+	char byte;
+
+	(void)state;
+	assert_int_equal(conns_init(&conns, 3), 0);
+	assert_int_equal(conns_wait(&conns, 5), -1);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	first = conns_begin(&conns, pair[0], &a.sa, 1000);
+	second = conns_begin(&conns, 1001, &a.sa, 3000);
+	third = conns_begin(&conns, 1002, &b.sa, 2000);
+	assert_true(first != NULL && second != NULL && third != NULL);
+	assert_null(conns_begin(&conns, 1003, &a.sa, 1));
+	assert_int_equal(conns_of(&conns, &oa), 2);
+	assert_string_equal(first->address, "192.0.2.1");
+	assert_string_equal(third->address, "2001:db8::7");
+	assert_int_equal(conns_wait(&conns, 400), 600);
+	assert_int_equal(conns_wait(&conns, 1000), 0);
+	assert_int_equal(conns_cut(&conns, 999, 0), 0);
+	assert_int_equal(conns_cut(&conns, 1000, 0), 1);
+	assert_int_equal(read(pair[1], &byte, 1), 0);		/* the other side sees it */
+	assert_int_equal(conns_cut(&conns, 1000, 0), 0);		/* once */
+	conns_end(&conns, first);
+	assert_int_equal(conns_of(&conns, &oa), 1);
+	assert_int_equal(conns.used, 2);
+	second->answering = 1;
+	assert_int_equal(conns_cut(&conns, 1500, 1), 1);		/* the end: an answer under way may go on */
+	assert_int_equal(conns_wait(&conns, 1500), 1500);
+	assert_ptr_equal(conns_begin(&conns, 1004, &b.sa, 1), first);	/* a row is used again */
+	conns_end(&conns, first);
+	first = conns_begin(&conns, 1005, &mapped.sa, 1);
+	assert_string_equal(first->address, "192.0.2.1");
+	conns_free(&conns);
+	(void)close(pair[0]);
+	(void)close(pair[1]);
+}
+
+static void
+log_texts(void **state)
+{
+	char out[8];
+
+	(void)state;
+	conns_text(out, sizeof out, "/a\n\x1b[1");
+	assert_string_equal(out, "/a??[1");
+	conns_text(out, sizeof out, "123456789");
+	assert_string_equal(out, "1234567");
+	conns_text(out, sizeof out, "");
+	assert_string_equal(out, "");
+}
+
+static void
+challenges(void **state)
+{
+	struct origin a = origin("192.0.2.1"), b = origin("192.0.2.2"), proxy = origin("");
+	const struct challenge *c, *d;
+	uint8_t first[CHALLENGE_BYTES];
+	struct challenges table;
+
+	(void)state;
+	assert_int_equal(challenges_init(&table, 8, 60), 0);
+	assert_int_equal(challenges_issue(&table, &a, 1000, &c), 0);
+	memcpy(first, c->bytes, sizeof first);
+	assert_int_equal(challenges_issue(&table, &a, 1000, &d), 0);
+	assert_memory_not_equal(first, d->bytes, sizeof first);
+	assert_int_equal(challenges_issue(&table, &a, 1000, &d), -EDQUOT);	/* a quarter */
+	assert_int_equal(challenges_issue(&table, &b, 1000, &d), 0);
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(challenges_issue(&table, &proxy, 1000, &d), 0);	/* stands for everyone */
+	assert_int_equal(challenges_issue(&table, &proxy, 1000, &d), -EAGAIN);
+	assert_int_equal(challenges_issue(&table, &b, 60999, &d), -EAGAIN);
+	challenges_forget(&table, c);
+	assert_int_equal(challenges_issue(&table, &b, 60999, &d), 0);
+	assert_int_equal(challenges_issue(&table, &b, 60999, &d), -EAGAIN);
+	assert_int_equal(challenges_issue(&table, &a, 61000, &d), 0);		/* the old ones are worthless now */
+	challenges_free(&table);
+	assert_int_equal(challenges_init(&table, 1, 1), 0);
+	assert_int_equal(challenges_issue(&table, &a, 0, &d), 0);
+	assert_int_equal(challenges_issue(&table, &b, 999, &d), -EAGAIN);
+	assert_int_equal(challenges_issue(&table, &b, 1000, &d), 0);
+	challenges_free(&table);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(origins),
+		cmocka_unit_test(connections),
+		cmocka_unit_test(log_texts),
+		cmocka_unit_test(challenges),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
