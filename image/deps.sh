@@ -17,6 +17,8 @@ packages='
 	libcmocka-dev libjson-c-dev libblkid-dev libcap-dev
 	zlib1g-dev liblzma-dev libzstd-dev liblz4-dev
 	cryptsetup-bin libcryptsetup-dev
+	libmicrohttpd-dev libgnutls28-dev libsqlite3-dev
+	curl openssl
 	qemu-system-x86 seabios swtpm swtpm-tools tpm2-tools
 '
 

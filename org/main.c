@@ -21,6 +21,10 @@ static const struct {
 	{ "cache", "sallyport-org cache", "format, put, list, drop, healthy: a cache partition or image", cmd_cache },
 	{ "config", "sallyport-org config", "write the config document of an image", cmd_config },
 	{ "image", "sallyport-org image", "make the preboot initramfs", cmd_image },
+	{ "init", "sallyport-org init", "make the folder of the organisation's service", cmd_init },
+	{ "generation", "sallyport-org generation", "add, list, assign, floor, withdraw: what the service gives out", cmd_generation },
+	{ "log", "sallyport-org log", "print what the service did and signed", cmd_log },
+	{ "serve", "sallyport-org serve", "the organisation's service", cmd_serve },
 };
 
 static void
@@ -28,7 +32,7 @@ print_commands(FILE *to)
 {
 	fprintf(to, "usage: sallyport-org COMMAND ...\n\n");
 	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].what);
+		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].what);
 	fprintf(to, "\nsallyport-org COMMAND --help tells more; exit 0 done, 1 refused or failed, 2 wrong usage\n");
 }
 

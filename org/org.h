@@ -26,9 +26,13 @@ enum {
 int cmd_cache(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_cosign(int argc, char **argv);
+int cmd_generation(int argc, char **argv);
 int cmd_image(int argc, char **argv);
+int cmd_init(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_keygen(int argc, char **argv);
+int cmd_log(int argc, char **argv);
+int cmd_serve(int argc, char **argv);
 int cmd_sign(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 

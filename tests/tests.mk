@@ -39,7 +39,8 @@ hostile_DEP       = tests/hostile_run tests/hostile_rows tests/hostile_maker
 hostile_walls_DEP = tests/hostile_run tests/hostile_rows tests/hostile_maker tests/hostile_stage
 
 UNITS = admit admit_boot broker broker_faults broker_lies cache chan check cmdline console \
-	crypto_broker crypto_close crypto_load crypto_lost crypto_store doc doc_round journal kexec minisig newc org_request org_tables store store_hostile tpm tpm_bus tpm_hostile tpm_index tpm_wipe verify verify_manifest
+	crypto_broker crypto_close crypto_load crypto_lost crypto_store doc doc_round journal kexec minisig newc \
+	org_request org_tables store store_hostile tpm tpm_bus tpm_hostile tpm_index tpm_wipe verify verify_manifest
 UNIT_BIN = $(UNITS:%=$(T)/unit_%) $(T)/unit_luks $(T)/death $(T)/hostile $(T)/hostile_walls $(HOSTILE)
 
 $(T)/%: $(B)/host/tests/%.o $(B)/host/libipc.a
@@ -102,21 +103,27 @@ $(T)/rawput: $(B)/host/tests/rawput.o $(B)/host/libipc.a
 	@mkdir -p $(@D)
 	$(CC) $(HLINK) -o $@ $^ -lsodium
 
+# Dies before a given call: for the service's test, which preloads it.
+$(T)/kill_at.so: tests/kill_at.c
+	@mkdir -p $(@D)
+	$(CC) $(COMMON) -fPIC -shared -o $@ $< -ldl
+
 # --- what make check runs, quick ones first -------------------------------------------------------------------------------------
 HOST_TESTS = $(UNITS:%=$(T)/unit_%) "env PERSIST_MOUNT=$(B)/bin/persist-mount $(T)/unit_luks" $(T)/death $(T)/unit_confine "$(T)/hostile $(T)" "$(T)/hostile_walls $(B)/bin" tests/static_test.sh \
 	"tests/org_test.sh $(B)/bin/sallyport-org" "tests/org_initramfs_test.sh $(B)/bin/sallyport-org" \
-	"tests/man_test.sh $(B)/bin" "tests/fuzz_replay.sh $(T)"
+	"tests/org_service_test.sh $(B)/bin/sallyport-org $(T)/kill_at.so" "tests/man_test.sh $(B)/bin" "tests/fuzz_replay.sh $(T)"
 # With clang's address and undefined sanitizers: every module in the units, the fuzz targets, the operator's tool.  unit_tpm_wipe puts its
 # own free() in the place of libc's, where the sanitizer's stands; death tests and hostile programs need the filters of the shipped programs.
 SANITIZED_UNITS = $(filter-out tpm_wipe,$(UNITS))
 SANITIZED_TESTS = $(SANITIZED_UNITS:%=$(T)/unit_%) "env PERSIST_MOUNT=build/bin/persist-mount $(T)/unit_luks" \
-	"tests/org_test.sh $(B)/bin/sallyport-org" "tests/fuzz_replay.sh $(T)"
+	"tests/org_test.sh $(B)/bin/sallyport-org" "tests/org_service_test.sh $(B)/bin/sallyport-org $(T)/kill_at.so" \
+	"tests/fuzz_replay.sh $(T)"
 # Two at a time: a machine under TCG takes one core.
 E2E_TESTS  = $(wildcard tests/e2e/test_*.py)
 
 .PHONY: fuzz-run test-programs check-host check-sanitized check-clang sanitized
-test-programs: $(UNIT_BIN) $(T)/unit_confine $(FUZZ) $(T)/rawput
-sanitized: $(SANITIZED_UNITS:%=$(T)/unit_%) $(T)/unit_luks $(FUZZ) $(B)/bin/sallyport-org
+test-programs: $(UNIT_BIN) $(T)/unit_confine $(FUZZ) $(T)/rawput $(T)/kill_at.so
+sanitized: $(SANITIZED_UNITS:%=$(T)/unit_%) $(T)/unit_luks $(FUZZ) $(B)/bin/sallyport-org $(T)/kill_at.so
 	tests/run.py -l $(T)/log $(SANITIZED_TESTS)
 check-host: all test-programs
 	tests/run.py $(HOST_TESTS)

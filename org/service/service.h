@@ -1,0 +1,47 @@
+#ifndef ORG_SERVICE_SERVICE_H
+#define ORG_SERVICE_SERVICE_H
+/*
+ * The service's folder, as init makes it:
+ *   ca.crt ca.key        the TLS CA; serve never reads the key
+ *   server.crt server.key
+ *   org.pub org.key      what the service signs with
+ *   service.db           the store
+ *   generations/ID/      what is served; ID is 64 hexadecimal digits
+ *   withdrawn/ID/        what is not any more
+ */
+#include "gen.h"
+#include "store.h"
+
+#define SERVICE_ca_cert "ca.crt"
+#define SERVICE_ca_key "ca.key"
+#define SERVICE_cert "server.crt"
+#define SERVICE_key "server.key"
+#define SERVICE_org_public "org.pub"
+#define SERVICE_org_key "org.key"
+#define SERVICE_store "service.db"
+#define SERVICE_generations "generations"
+#define SERVICE_withdrawn "withdrawn"
+
+enum { WHO_TEXT = 32 };
+
+/* The store of the service in dir, for an operator's command: waits 10 s for another one. */
+int service_store(const char *dir, struct store **out);
+
+/* "uid 1000", for the log. */
+void service_who(char out[WHO_TEXT]);
+
+/*
+ * One command at a time changes folders below dir: waits for the other, and the kernel lets go when this one dies.  A descriptor to be
+ * closed, or a negative errno.
+ */
+int service_lock(const char *dir);
+
+/* registry.c: what may follow on what; each is one transaction with its entry in the log. */
+int registry_add(struct store *store, const struct store_generation *generation);
+int registry_assign(struct store *store, const uint8_t id[ID_BYTES]);
+int registry_floor(struct store *store, uint64_t version, int force);
+int registry_withdraw(struct store *store, const uint8_t id[ID_BYTES]);
+
+/* generation_add.c, generation.c: argv[0] names the command for getopt_long(). */
+int generation_add(int argc, char **argv);
+#endif
