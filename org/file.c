@@ -85,7 +85,7 @@ path_join(char out[PATH_BYTES], const char *dir, const char *name)
 }
 
 /* A file's or folder's name is durable only when the folder that holds it is. */
-static int
+int
 sync_parent(const char *path)
 {
 	char dir[PATH_BYTES];

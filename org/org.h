@@ -73,5 +73,6 @@ int file_write(const char *path, const void *data, size_t len, unsigned mode, en
 /* A new folder, filled under another name and renamed.  dir_begin() writes that name; the end is dir_commit() or dir_abort(). */
 int dir_begin(const char *path, char temp[PATH_BYTES]);
 int dir_commit(const char *temp, const char *path);
+int sync_parent(const char *path);	/* the name is durable when the folder that holds it is */
 void dir_abort(const char *temp, const char *const *names, size_t nnames);
 #endif

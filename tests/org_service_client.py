@@ -90,6 +90,8 @@ verdict("keep_alive", answer(slow, b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n").
 within("idle_after_an_answer_is_cut", until_closed(slow))
 
 # --- malformed ---------------------------------------------------------------------------------------------------------------------------
+# A body that a proxy sees and we would not is a request of the next client's: one answer, and the connection closed.
+SECOND = b"GET /second HTTP/1.1\r\nHost: x\r\n\r\n"
 for name, request, want in (
         ("no_path", b"GET nothing HTTP/1.1\r\nHost: x\r\n\r\n", (b"400",)),
         ("absolute_form", b"GET http://x/v1/challenge HTTP/1.1\r\nHost: x\r\n\r\n", (b"400",)),
@@ -103,6 +105,9 @@ for name, request, want in (
         ("chunked_body", b"POST /v1/challenge HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", (b"400",)),
         ("expect_body", b"PUT /v1/challenge HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n", (b"400",)),
         ("two_lengths", b"GET /v1/challenge HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\nhello", (b"400",)),
+        ("length_with_blank", b"GET /v1/challenge HTTP/1.1\r\nHost: x\r\nContent-Length : 38\r\n\r\n" + SECOND, (b"400",)),
+        ("coding_with_tab", b"GET /v1/challenge HTTP/1.1\r\nHost: x\r\nTransfer-Encoding\t: chunked\r\n\r\n" + SECOND, (b"400",)),
+        ("length_behind_cr", b"GET /v1/challenge HTTP/1.1\r\nHost: x\r\nX: a\rContent-Length: 38\r\n\r\n" + SECOND, (b"400",)),
         ("delete", b"DELETE /v1/challenge HTTP/1.1\r\nHost: x\r\n\r\n", (b"405",)),
         ("post", b"POST /v1/challenge HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", (b"405",)),
         ("head_challenge", b"HEAD /v1/challenge HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", (b"405",)),
@@ -112,7 +117,7 @@ for name, request, want in (
         ("dot_dot", b"GET /v1/generation/../../org.key HTTP/1.1\r\nHost: x\r\n\r\n", (b"404",)),
         ("old_http", b"GET /nothing HTTP/1.0\r\n\r\n", (b"404",))):
     got = answer(tls(), request)
-    verdict("answers_" + name, got[9:12] in want, repr(got[:200]))
+    verdict("answers_" + name, got[9:12] in want and (SECOND not in request or got.count(b"HTTP/1.1 ") == 1), repr(got[:200]))
     if got[9:12] in (b"404", b"405"):
         verdict("one_line_" + name, name.startswith("head") or got.partition(b"\r\n\r\n")[2].count(b"\n") == 1, repr(got[-60:]))
 for name, raw in (("zeros", bytes(3000)), ("no_tls", b"GET /v1/challenge HTTP/1.1\r\nHost: x\r\n\r\n"), ("noise", bytes(range(256)) * 20)):

@@ -109,6 +109,7 @@ for s in sys.argv[2:]: print(*c.execute(s).fetchall())' "$@"; }
 no log_update 1 'append only' sql svc/service.db "UPDATE log SET what = 'x' WHERE number = 2"
 no log_delete 1 'append only' sql svc/service.db 'DELETE FROM log'
 no log_replace 1 'append only' sql svc/service.db "INSERT OR REPLACE INTO log VALUES (2, 1, 'a', 'b', 'c')"
+no log_insert_number 1 'CHECK constraint failed' sql svc/service.db "INSERT OR REPLACE INTO log VALUES (-1, 1, 'a', 'b', 'c')"
 no log_insert_between 1 'append only' sql svc/service.db "INSERT INTO log VALUES (-5, 1, 'a', 'b', 'c')"
 is log_is_whole "$("$org" log svc | wc -l)" 8
 is journal_mode "$(sql svc/service.db 'PRAGMA journal_mode')" "('wal',)"
@@ -201,7 +202,10 @@ is and_back "$(status $url/generation/$v2/kernel)" 200
 # --- withdraw, while it is served ----------------------------------------------------------------------------------------------------
 cp -r svc/generations/$v1 unknown; mv unknown svc/generations/$v3
 is unrecorded_is_not_served "$(status $url/generation/$v3/kernel)" 404
+# the service's user could point the operator's sweep at any folder
+mkdir victim; echo keep >victim/file; ln -s "$PWD/victim" "svc/generations/$v3.tmp.aaaaaa"
 yes add_takes_its_place g add v3 -c config
+is sweep_follows_no_link "$(cat victim/file) $(find svc/generations -name '*.tmp.*' | wc -l)" 'keep 0'
 get -o body $url/generation/$v3/manifest; same added_is_served_at_once body v3/manifest
 yes withdraw g withdraw "$v3"
 is withdrawn_is_not_served "$(status $url/generation/$v3/kernel)" 404

@@ -2,6 +2,7 @@
  * What the service answers: challenges, files of generations, and short refusals.  On the organisation's side.
  * Distrusts the request; names of files come from the store's own tables, and a file that is not as the store knows it is not served.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -249,14 +250,34 @@ give_part(const struct server *server, struct conn *conn, struct MHD_Connection 
 
 /* --- every request --------------------------------------------------------------------------------------------------------------- */
 
-/* Every field is looked at: where two lengths are sent, a proxy before us may believe the other one. */
+/* tchar of RFC 9110, 5.6.2.  A proxy may take "Content-Length :" for the field, and we for another one. */
+static int
+is_token(const char *name, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum((unsigned char)name[i]) && (name[i] == '\0' || strchr("!#$%&'*+-.^_`|~", name[i]) == NULL))
+			return 0;
+	return len > 0;
+}
+
+static int
+is_text(const char *value, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)value[i] == 0x7f || ((unsigned char)value[i] < ' ' && value[i] != '\t'))
+			return 0;
+	return 1;
+}
+
+/* Every field is looked at: where two lengths are sent, or one that can be read in two ways, a proxy before us may believe the other. */
 static enum MHD_Result
-look_for_body(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
+look_for_body(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_bytes, const char *value, size_t value_bytes)
 {
 	int *found = arg;
 
 	(void)kind;
-	if (strcasecmp(name, "Transfer-Encoding") == 0 || (strcasecmp(name, "Content-Length") == 0 && (value == NULL || strcmp(value, "0") != 0)))
+	if (!is_token(name, name_bytes) || (value != NULL && !is_text(value, value_bytes)) || strcasecmp(name, "Transfer-Encoding") == 0 ||
+	    (strcasecmp(name, "Content-Length") == 0 && (value == NULL || strcmp(value, "0") != 0)))
 		*found = 1;
 	return MHD_YES;
 }
@@ -266,7 +287,7 @@ has_body(struct MHD_Connection *connection)
 {
 	int found = 0;
 
-	(void)MHD_get_connection_values(connection, MHD_HEADER_KIND, look_for_body, &found);	/* their number */
+	(void)MHD_get_connection_values_n(connection, MHD_HEADER_KIND, look_for_body, &found);	/* their number */
 	return found;
 }
 

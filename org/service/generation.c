@@ -154,9 +154,12 @@ move_out(const struct arguments *a)
 		rc = path_join(folder, a->dir, SERVICE_withdrawn);
 	if (rc == 0)
 		rc = path_join(to, folder, a->more);
-	if (rc == 0 && rename(from, to) != 0)
-		rc = errno == ENOENT ? 0 : refuse_errno(errno, "%s", from);
-	return rc;
+	if (rc != 0)
+		return rc;
+	if (rename(from, to) != 0)
+		return errno == ENOENT && access(from, F_OK) != 0 && errno == ENOENT ? 0 : refuse_errno(errno, "%s to %s", from, to);
+	rc = sync_parent(from);
+	return rc != 0 ? rc : sync_parent(to);
 }
 
 static int

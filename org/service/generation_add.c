@@ -20,15 +20,23 @@
 #include "service.h"
 #include "verify_cmd.h"
 
-/* A folder of files alone, whatever their names: file_write() has temporary ones.  What cannot be removed stays, and is not served. */
+/*
+ * A folder of files alone, whatever their names: file_write() has temporary ones.  What cannot be removed stays, and is not served.
+ * Never behind a link: the service's user owns the folder around it, and could have an operator who is more than he empty any other.
+ */
 static void
 remove_folder(const char *path)
 {
 	struct dirent *entry;
-	DIR *dir = opendir(path);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 
-	if (dir == NULL)
+	if (dir == NULL) {
+		if (fd >= 0)
+			(void)close(fd);	/* nothing was read */
+		(void)unlink(path);		/* a link: it goes, what it names stays */
 		return;
+	}
 	while ((entry = readdir(dir)) != NULL)
 		(void)unlinkat(dirfd(dir), entry->d_name, 0);	/* not "." and "..": EISDIR */
 	(void)closedir(dir);
@@ -105,7 +113,7 @@ describe(const struct generation *gen, const struct verified *v, struct store_ge
 static int
 take_in(const char *dir, struct store *store, const struct generation *gen, const struct verified *v)
 {
-	char folder[PATH_BYTES], hex[ID_TEXT + 1], when[40];
+	char folder[PATH_BYTES], path[PATH_BYTES], hex[ID_TEXT + 1], when[40];
 	struct store_generation record;
 	int rc = path_join(folder, dir, SERVICE_generations);
 
@@ -123,8 +131,12 @@ take_in(const char *dir, struct store *store, const struct generation *gen, cons
 	rc = sweep(folder);
 	if (rc == 0)
 		rc = copy_in(folder, hex, gen);
-	if (rc == 0)
+	if (rc == 0) {
 		rc = registry_add(store, &record);
+		/* Nobody has it: nor may a server of static files. */
+		if (rc != 0 && store_find(store, v->id, &record) == -ENOENT && path_join(path, folder, hex) == 0)
+			remove_folder(path);
+	}
 	if (rc == 0)
 		printf("generation %s v%" PRIu64 " added: %u keys have signed\n", hex, record.version, v->keys_good);
 	return rc;
