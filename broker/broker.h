@@ -20,7 +20,6 @@ struct broker {
 	uint8_t restarts;			/* of store-worker */
 	uint8_t store_spent;			/* 1: it failed too often and is not asked again */
 	uint8_t stopping;			/* 1: the wait before the reboot has begun */
-	uint32_t stop_event;
 	uint64_t deadline_ms;			/* of the present step, CLOCK_MONOTONIC */
 	uint64_t progress_bytes;		/* last printed */
 	uint64_t retry_wait_s;			/* of config */

@@ -175,11 +175,11 @@ reap(int signal_fd)
 			if (pids[p] != pid)
 				continue;
 			pids[p] = p == PEER_store ? 0 : -1;
+			if (p == PEER_kexec)
+				disarm();	/* whatever its end: an orderly one is that of a program that the broker dropped */
 			if (p != PEER_broker && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CLOSED)
 				continue;
 			say_end(p, status);
-			if (p == PEER_kexec)
-				disarm();
 			if (p == PEER_broker)
 				give_up("cannot go on without", peer_name(p));
 		}

@@ -23,7 +23,7 @@ step_forward(struct broker *b, const struct frame *frame)
 		b->stops = offered.stops;
 	}
 	if (frame->id == MSG_store_recorded) {
-		memcpy(&recorded, frame->body, sizeof recorded);
+		memcpy(&recorded, frame->body, sizeof recorded);	/* in range: msg_check() comes first */
 		return b->recording[recorded.what] > 0 ? (b->recording[recorded.what]--, 0) : -1;
 	}
 	if (frame->id != MSG_store_filled)
@@ -167,7 +167,8 @@ step_timeout(struct broker *b)
 		step_stop(b, EV_program_silent, "init", 0);
 		return;
 	}
-	if ((b->state.phase & (PHASE(LOAD) | PHASE(GO))) == 0 && b->channel[PEER_store] >= 0 && (b->state.open[MSG_broker_survey] | b->state.open[MSG_crypto_want] |
+	if ((b->state.phase & (PHASE(LOAD) | PHASE(GO))) == 0 && b->channel[PEER_store] >= 0 &&
+	    (b->state.open[MSG_broker_survey] | b->state.open[MSG_crypto_want] |
 	    b->state.open[MSG_broker_record]) != 0) {
 		print_event(EV_program_silent, "store-worker", 0);
 		step_lost(b, PEER_store, LOST_silent, "no answer in time");

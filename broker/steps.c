@@ -71,7 +71,6 @@ void
 step_stop(struct broker *b, uint32_t event, const char *about, uint32_t detail)
 {
 	b->state.phase = PHASE(STOP);
-	b->stop_event = event;
 	print_event(event, about, detail);
 	dismiss(b, PEER_crypto);
 	/* That it stopped is kept for the next boot's wait; without a store, or before there is one, that boot waits no longer. */
@@ -269,7 +268,6 @@ static void
 on_crypto_unloaded(struct broker *b, const struct msg_crypto_unloaded *body)
 {
 	print_event(body->event, "kexec-worker", body->detail);
-	b->stop_event = body->event;
 	if (b->store_spent)
 		step_begin_wait(b);
 	else
