@@ -12,6 +12,27 @@ const char *const gen_names[PART_LAST + 1] = {
 	[PART_manifest] = "manifest", [PART_minisig] = "manifest.minisig", [PART_kernel] = "kernel", [PART_initramfs] = "initramfs",
 };
 
+int
+gen_write(const char *output, const struct generation *gen)
+{
+	char temp[PATH_BYTES], path[PATH_BYTES];
+	int rc;
+
+	rc = dir_begin(output, temp);
+	if (rc != 0)
+		return rc;
+	for (unsigned part = 1; part <= PART_LAST && rc == 0; part++) {
+		rc = path_join(path, temp, gen_names[part]);
+		if (rc == 0)
+			rc = file_write(path, gen->part[part].data, gen->part[part].len, 0644, FILE_new);
+	}
+	if (rc == 0)
+		rc = dir_commit(temp, output);
+	if (rc != 0)
+		dir_abort(temp, gen_names + 1, PART_LAST);
+	return rc;
+}
+
 void
 gen_free(struct generation *gen)
 {

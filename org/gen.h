@@ -14,6 +14,8 @@ struct generation {
 
 /* Reads the four files, each under its limit. */
 int gen_load(const char *dir, struct generation *out);
+/* A new folder of the four files, whole and durable or not there at all. */
+int gen_write(const char *output, const struct generation *gen);
 void gen_free(struct generation *gen);
 
 /* Are kernel and initramfs what the manifest says?  EV_none, EV_image_size, EV_image_kernel or EV_image_initramfs; detail says which. */

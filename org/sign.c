@@ -102,27 +102,6 @@ take_cmdline(const struct request *r, struct doc_manifest *manifest)
 	return rc;
 }
 
-static int
-write_folder(const char *output, const struct generation *gen)
-{
-	char temp[PATH_BYTES], path[PATH_BYTES];
-	int rc;
-
-	rc = dir_begin(output, temp);
-	if (rc != 0)
-		return rc;
-	for (unsigned part = 1; part <= PART_LAST && rc == 0; part++) {
-		rc = path_join(path, temp, gen_names[part]);
-		if (rc == 0)
-			rc = file_write(path, gen->part[part].data, gen->part[part].len, 0644, FILE_new);
-	}
-	if (rc == 0)
-		rc = dir_commit(temp, output);
-	if (rc != 0)
-		dir_abort(temp, gen_names + 1, PART_LAST);
-	return rc;
-}
-
 /* The manifest is complete: text, signature, folder. */
 static int
 sign_and_write(const struct request *r, struct generation *gen, struct unpacked *unpacked)
@@ -148,7 +127,7 @@ sign_and_write(const struct request *r, struct generation *gen, struct unpacked 
 	/* these two are not the heap's: gen_free() must not see them */
 	gen->part[PART_manifest] = (struct bytes){ (uint8_t *)text, (size_t)n };
 	gen->part[PART_minisig] = (struct bytes){ (uint8_t *)minisig, (size_t)m };
-	rc = write_folder(r->output, gen);
+	rc = gen_write(r->output, gen);
 	gen->part[PART_manifest] = gen->part[PART_minisig] = (struct bytes){ NULL, 0 };
 	if (rc != 0)
 		return rc;

@@ -71,25 +71,13 @@ sweep(const char *folder)
 static int
 copy_in(const char *folder, const char *hex, const struct generation *gen)
 {
-	char final[PATH_BYTES], temp[PATH_BYTES], path[PATH_BYTES];
+	char final[PATH_BYTES];
 	int rc = path_join(final, folder, hex);
 
 	if (rc != 0)
 		return rc;
 	remove_folder(final);
-	rc = dir_begin(final, temp);
-	if (rc != 0)
-		return rc;
-	for (unsigned part = 1; part <= PART_LAST && rc == 0; part++) {
-		rc = path_join(path, temp, gen_names[part]);
-		if (rc == 0)
-			rc = file_write(path, gen->part[part].data, gen->part[part].len, 0644, FILE_new);
-	}
-	if (rc == 0)
-		rc = dir_commit(temp, final);
-	if (rc != 0)
-		dir_abort(temp, gen_names + 1, PART_LAST);
-	return rc;
+	return gen_write(final, gen);
 }
 
 static void
