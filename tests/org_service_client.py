@@ -128,18 +128,25 @@ got = answer(tls(), b"\0\1\2\3\r\n\r\n")
 verdict("noise_in_tls", got == b"" or got[9:12] == b"400", repr(got[:60]))
 
 # --- many ----------------------------------------------------------------------------------------------------------------------------------
-many = [tcp() for _ in range(PER_ADDRESS)]
-over = [tcp() for _ in range(5)]
-for sock in over:       # closed at once, while the others are held
+def is_dead(sock):
     sock.settimeout(PATIENCE_S + SLACK_S)
-dead = 0
-start = time.monotonic()
-for sock in over:
     try:
-        dead += not sock.recv(1)
+        return not sock.recv(1)
     except ConnectionResetError:
-        dead += 1
-verdict("more_from_one_address_are_closed", dead == len(over), "%d of %d" % (dead, len(over)))
+        return True
+
+
+# Closed at once, while the others are held. On a busy host their own patience may end before: that says nothing, and is tried again.
+for _ in range(3):
+    many = [tcp() for _ in range(PER_ADDRESS)]
+    over = [tcp() for _ in range(5)]
+    dead = sum(is_dead(sock) for sock in over)
+    held = not select.select(many, [], [], 0)[0]
+    if held:
+        break
+    for sock in many:
+        until_closed(sock)
+verdict("more_from_one_address_are_closed", held and dead == len(over), "%d of %d, the others %s" % (dead, len(over), "held" if held else "gone"))
 serves("another_address_is_served_meanwhile")
 for sock in many:
     until_closed(sock)
