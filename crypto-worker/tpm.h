@@ -1,7 +1,7 @@
 #ifndef CRYPTO_WORKER_TPM_H
 #define CRYPTO_WORKER_TPM_H
 /*
- * The machine's TPM 2.0, as crypto-worker uses it: one NV index, one latch.  Over an open descriptor of /dev/tpm0 (or of swtpm's
+ * The machine's TPM 2.0, as crypto-worker uses it: two NV indices, one latch, an attestation key.  Over an open descriptor of /dev/tpm0 (or of swtpm's
  * data socket in tests): a command is written whole, the answer is read.  TPM answers are hostile input.
  * TCG TPM 2.0 Library, parts 1 to 3, revision 1.59.
  */
@@ -12,6 +12,8 @@
 
 enum {
 	TPM_NV_SECRET = 0x01535059,	/* NV index of the secret: owner range, "SPY" */
+	TPM_NV_STATE = 0x0153505a,	/* of floor, lease and time */
+	TPM_AK_HANDLE = 0x81015350,	/* persistent: the attestation key */
 	TPM_SECRET_BYTES = 32,
 	TPM_NODE_BYTES = 16,
 	TPM_ORG_KEY_BYTES = 32,
@@ -69,6 +71,61 @@ enum event tpm_measure(struct tpm *tpm, const void *data, size_t len_bytes);
 
 /* SHA-256 bank's value of a PCR; EV_tpm_bank when there is no such bank. */
 enum event tpm_pcr(struct tpm *tpm, unsigned pcr, uint8_t out[32]);
+
+/* --- floor, lease, time: what must not go back, and what an offline boot is counted by ---------------------------------------- */
+
+struct tpm_state {
+	uint64_t floor;			/* no generation of a lower version */
+	uint64_t time;			/* of the last ticket, seconds since 1970; 0: there was none yet */
+	uint64_t offline;		/* boots without a ticket since then */
+	uint64_t offline_max;		/* as the last ticket said */
+};
+
+/*
+ * Anyone may read the index; only preboot, with PCRs 4 and 7 as at enrolment and the latch closed, may write it.  It holds two records, written
+ * in turns, each with a sequence number and a checksum: a write that power cuts leaves the other one.  EV_none; EV_tpm_state: the index is
+ * absent, unwritten, not of the Name that this preboot computes, or neither record is whole.
+ */
+enum event tpm_state_read(struct tpm *tpm, struct tpm_state *out);
+/* Only after tpm_close() and before tpm_measure().  Reads back.  EV_none, EV_tpm_state, EV_tpm_policy or what the TPM's answer means. */
+enum event tpm_state_write(struct tpm *tpm, const struct tpm_state *state);
+/* Right after tpm_close(), in the boot that enrolled: the first record, all zero. */
+enum event tpm_state_begin(struct tpm *tpm);
+
+/* --- the attestation key: restricted, ECDSA P-256 with SHA-256, made in the TPM; and what enrolment with an org takes ---------- */
+
+enum { TPM_ATTEST_MAX = 512, TPM_SIGNATURE_MAX = 256, TPM_PUBLIC_MAX = 512, TPM_CERT_MAX = 2048, TPM_QUOTED = 7, TPM_AUTH_BYTES = 32 };
+
+struct tpm_quote {
+	uint8_t attest[TPM_ATTEST_MAX];		/* TPMS_ATTEST, marshalled */
+	uint8_t signature[TPM_SIGNATURE_MAX];	/* TPMT_SIGNATURE, marshalled */
+	uint32_t attest_bytes, signature_bytes;
+	uint8_t pcr[TPM_QUOTED][32];		/* SHA-256 bank: 0, 4, 7, 8, 11, 12, 13 */
+};
+
+/* At an org's enrolment, before tpm_close(): makes the key in the endorsement hierarchy and persists it at TPM_AK_HANDLE. */
+enum event tpm_ak_make(struct tpm *tpm);
+/* TPMT_PUBLIC, marshalled; *bytes at most TPM_PUBLIC_MAX.  EV_tpm_ak: nothing there, or no key of our template. */
+enum event tpm_ak_public(struct tpm *tpm, uint8_t out[TPM_PUBLIC_MAX], uint32_t *bytes);
+/*
+ * TPM2_Quote by the attestation key over the seven PCRs of the SHA-256 bank.  The PCR values are read around it, and must hash to what
+ * was quoted.  EV_none, EV_tpm_ak, or what the TPM's answer means.
+ */
+enum event tpm_quote(struct tpm *tpm, const uint8_t qualifying[32], struct tpm_quote *out);
+
+/*
+ * The endorsement key by the TCG's template L-2 (ECC NIST P-256; EK Credential Profile 2.5, B.3.4), made anew and not kept: TPMT_PUBLIC, and
+ * the certificate of NV index 0x01c0000a where the TPM has one (*cert_bytes 0: none).
+ */
+enum event tpm_ek_public(struct tpm *tpm, uint8_t out[TPM_PUBLIC_MAX], uint32_t *bytes, uint8_t cert[TPM_CERT_MAX], uint32_t *cert_bytes);
+/* TPM2_ActivateCredential: blob is a TPM2B_ID_OBJECT, secret a TPM2B_ENCRYPTED_SECRET, both marshalled; sec_out 32 bytes. */
+enum event tpm_activate(struct tpm *tpm, const uint8_t *blob, uint32_t blob_bytes, const uint8_t *secret, uint32_t secret_bytes,
+    uint8_t sec_out[32]);
+/*
+ * Sets ownerAuth and lockoutAuth, by an encrypting session, where they are empty.  EV_none also when they are these already; EV_org_escrow:
+ * somebody else has set them.
+ */
+enum event tpm_take_owner(struct tpm *tpm, const uint8_t sec_owner[TPM_AUTH_BYTES], const uint8_t sec_lockout[TPM_AUTH_BYTES]);
 
 /* Flushes what is left in the TPM and releases ESYS; wipes every buffer of ours that held a secret. */
 void tpm_finish(struct tpm *tpm);

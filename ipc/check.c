@@ -1,7 +1,7 @@
 /*
  * check_NAME(): is a body in range, whoever sent it?  Stands on every side of the wall; distrusts every field.
  * Judges the body alone: who may send it, and when, is admit()'s.  Fields count from 1, those of a candidate one by one.
- * Here what starts, loads and ends programs; check_cache.c has SURVEY to RECORD.
+ * Here what starts, loads and ends programs; check_cache.c has SURVEY to RECORD but for what concerns the network: check_net.c.
  */
 #include "check.h"
 
@@ -53,7 +53,7 @@ check_crypto_failed(const struct msg_crypto_failed *body)
 static int
 startable(uint32_t program)
 {
-	return program == PEER_store || program == PEER_crypto || program == PEER_kexec;
+	return program < PEER_COUNT && program != PEER_init && program != PEER_broker;
 }
 
 int
@@ -75,7 +75,7 @@ check_init_started(const struct msg_init_started *body)
 int
 check_broker_lost(const struct msg_broker_lost *body)
 {
-	if (body->program != PEER_store)	/* of the others that crypto-worker talks to, none is lost without a reboot */
+	if (body->program != PEER_store && body->program != PEER_net)	/* of the others that crypto-worker talks to, none is lost without a reboot */
 		return 1;
 	return body->final > 1 ? 2 : 0;
 }

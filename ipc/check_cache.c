@@ -4,8 +4,6 @@
  */
 #include "check.h"
 
-#define VERSION_MAX	((UINT64_C(1) << 53) - 1)	/* as in doc.def: exact in every JSON reader too */
-
 enum {
 	CODE_MAX = 999,			/* of events.def: three digits, also in the report */
 	KEYS_MAX = DOC_KEYS_MAX,
@@ -21,9 +19,8 @@ known_of_store(uint32_t event)
 	return row != NULL && event != EV_none && (row->code / 100 == 3 || event == EV_image_size || event == EV_load_memory);
 }
 
-/* The most bytes that a part may have; 0: no such part. */
-static uint64_t
-part_max(uint32_t part)
+uint64_t
+check_part_max(uint32_t part)
 {
 	switch ((enum part)part) {
 	case PART_manifest:
@@ -45,7 +42,7 @@ check_candidate(const struct candidate *c)
 {
 	if (c->version > VERSION_MAX)
 		return 2;
-	if (c->slot >= SLOTS_MAX)
+	if (c->slot > SLOT_NONE)
 		return 3;
 	if (c->keys_listed < 1 || c->keys_listed > KEYS_MAX)	/* config has at least one and room for no more */
 		return 7;
@@ -86,7 +83,7 @@ check_store_offer(const struct msg_store_offer *body)
 {
 	if (body->slot >= SLOTS_MAX)
 		return 1;
-	if ((body->flags & ~(uint32_t)(OFFER_healthy | OFFER_fallback | OFFER_previous)) != 0)
+	if ((body->flags & ~(uint32_t)(OFFER_healthy | OFFER_fallback | OFFER_previous | OFFER_failed)) != 0)
 		return 2;
 	/* attempts: any, a hint of the untrusted journal.  outcome: the journal may be of a newer preboot with more codes than this. */
 	if (body->outcome > CODE_MAX)
@@ -117,13 +114,13 @@ check_crypto_want(const struct msg_crypto_want *body)
 {
 	if (body->slot >= SLOTS_MAX)
 		return 1;
-	if (part_max(body->part) == 0)
+	if (check_part_max(body->part) == 0)
 		return 2;
 	if (body->number == 0)	/* no question at all */
 		return 3;
 	if (body->zero != 0)
 		return 4;
-	return within(body->len_bytes, 1, part_max(body->part)) ? 0 : 5;
+	return within(body->len_bytes, 1, check_part_max(body->part)) ? 0 : 5;
 }
 
 int
@@ -131,7 +128,7 @@ check_store_filled(const struct msg_store_filled *body)
 {
 	if (body->slot >= SLOTS_MAX)
 		return 1;
-	if (part_max(body->part) == 0)
+	if (check_part_max(body->part) == 0)
 		return 2;
 	if (body->event != EV_none && !known_of_store(body->event))
 		return 3;
@@ -143,11 +140,11 @@ check_store_progress(const struct msg_store_progress *body)
 {
 	if (body->slot >= SLOTS_MAX)
 		return 1;
-	if (part_max(body->part) == 0)
+	if (check_part_max(body->part) == 0)
 		return 2;
 	if (body->done_bytes > body->total_bytes)	/* a share above one would be printed */
 		return 3;
-	return within(body->total_bytes, 1, part_max(body->part)) ? 0 : 4;	/* it is divided by */
+	return within(body->total_bytes, 1, check_part_max(body->part)) ? 0 : 4;	/* it is divided by */
 }
 
 int
@@ -193,7 +190,7 @@ check_crypto_chosen(const struct msg_crypto_chosen *body)
 		return wrong;
 	if (body->c.event != EV_none)
 		return 4;
-	if (body->cause != CHOSEN_newest && body->cause != CHOSEN_fallback)
+	if (!within(body->cause, CHOSEN_newest, CHOSEN_ticket))
 		return CANDIDATE_FIELDS + 1;
 	if (body->zero != 0)
 		return CANDIDATE_FIELDS + 2;
@@ -206,6 +203,33 @@ check_crypto_none(const struct msg_crypto_none *body)
 	if (!check_known(body->event))
 		return 1;
 	return body->zero != 0 ? 2 : 0;
+}
+
+int
+check_crypto_keep(const struct msg_crypto_keep *body)
+{
+	if (check_all_zero(body->id, sizeof body->id))	/* an unused row of the journal */
+		return 1;
+	if (check_part_max(body->part) == 0)
+		return 2;
+	if (body->number == 0)
+		return 3;
+	for (uint32_t part = PART_manifest; part <= PART_LAST; part++)
+		if (!within(body->bytes[part - 1], 1, check_part_max(part)))
+			return 4;
+	return 0;
+}
+
+int
+check_store_kept(const struct msg_store_kept *body)
+{
+	if (body->event != EV_none && !known_of_store(body->event))
+		return 4;
+	if (body->event != EV_none ? body->slot != SLOT_NONE : body->slot >= SLOTS_MAX)
+		return 1;
+	if (check_part_max(body->part) == 0)
+		return 2;
+	return body->number == 0 ? 3 : 0;
 }
 
 int

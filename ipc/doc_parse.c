@@ -10,9 +10,12 @@
 #define DOC(kind) struct doc_##kind kind;
 #define NUM(kind, key, least, most)
 #define HEX(kind, key, bytes)
+#define BLOB(kind, key, least, most)
 #define TEXT(kind, key, least, most)
 #define WORD(kind, key, enumeration)
 #define KEYS(kind, key, most)
+#define NAMES(kind, key, least, most, lines)
+#define HAVE(kind, key, most)
 #define ENDDOC(kind)
 union doc_any {
 #include "doc.def"
@@ -100,7 +103,7 @@ is(struct span span, const char *text)
 }
 
 static enum doc_why
-take_number(const struct doc_line *line, struct span value, uint8_t *field)
+take_number(struct span value, uint64_t least, uint64_t most, uint8_t *field)
 {
 	uint64_t number = 0;
 	int over = 0;
@@ -117,7 +120,7 @@ take_number(const struct doc_line *line, struct span value, uint8_t *field)
 			over = 1;	/* and on: a letter further on makes it no number at all */
 		number = number * 10 + digit;
 	}
-	if (over || number < line->least || number > line->most)
+	if (over || number < least || number > most)
 		return DOC_range;
 	memcpy(field, &number, sizeof number);
 	return DOC_ok;
@@ -134,11 +137,11 @@ hex_digit(char c)
 }
 
 static enum doc_why
-take_hex(const struct doc_line *line, struct span value, uint8_t *field)
+take_hex(struct span value, uint64_t least, uint64_t most, uint8_t *field)
 {
-	if (value.bytes != 2 * line->most)
+	if (value.bytes % 2 != 0 || value.bytes / 2 < least || value.bytes / 2 > most)
 		return DOC_hex;
-	for (size_t i = 0; i < line->most; i++) {
+	for (size_t i = 0; i < value.bytes / 2; i++) {
 		int high = hex_digit(value.at[2 * i]), low = hex_digit(value.at[2 * i + 1]);
 
 		if (high < 0 || low < 0)
@@ -149,25 +152,49 @@ take_hex(const struct doc_line *line, struct span value, uint8_t *field)
 }
 
 static enum doc_why
-take_word(const struct doc_line *line, struct span value, uint8_t *field)
+take_word(struct span value, const char *const *words, uint64_t last, uint8_t *field)
 {
-	for (uint64_t i = 0; i <= line->most; i++)
-		if (is(value, line->words[i])) {
+	for (uint64_t i = 0; i <= last; i++)
+		if (is(value, words[i])) {
 			*field = (uint8_t)i;
 			return DOC_ok;
 		}
 	return DOC_word;
 }
 
+/* The rows of KEYS, NAMES and HAVE, and the length of a BLOB: a number of 32 bits stands before them. */
+static uint32_t
+get_count(const uint8_t *field)
+{
+	uint32_t count;
+
+	memcpy(&count, field, sizeof count);
+	return count;
+}
+
+static void
+set_count(uint8_t *field, uint32_t count)
+{
+	memcpy(field, &count, sizeof count);
+}
+
 static enum doc_why
-take_key(const struct doc_line *line, struct span value, uint8_t *field)
+take_blob(const struct doc_line *line, const struct cut *cut, uint8_t *field)
+{
+	/* As with a text: "key" and "key " must not both mean nothing. */
+	if (cut->has_value != (cut->value.bytes > 0) || take_hex(cut->value, line->least, line->most, field + sizeof(uint32_t)) != DOC_ok)
+		return DOC_hex;
+	set_count(field, (uint32_t)(cut->value.bytes / 2));
+	return DOC_ok;
+}
+
+static enum doc_why
+take_key(struct span value, uint8_t *field)
 {
 	struct minisig_pubkey key;
 	struct doc_keys keys;
 
 	memcpy(&keys, field, sizeof keys);
-	if (keys.count >= line->most)
-		return DOC_too_many;
 	if (minisig_parse_pubkey(value.at, value.bytes, &key) != 0 || doc_key_listed(&keys, &key, keys.count))
 		return DOC_pubkey;
 	keys.key[keys.count++] = key;
@@ -176,15 +203,64 @@ take_key(const struct doc_line *line, struct span value, uint8_t *field)
 }
 
 static enum doc_why
+take_name(const struct doc_line *line, struct span value, uint8_t *field)
+{
+	uint32_t count = get_count(field);
+
+	if (!doc_text_ok(line, value.at, value.bytes))
+		return DOC_text;
+	memcpy(field + sizeof count + count * (line->most + 1), value.at, value.bytes);	/* its NUL: out was zeroed */
+	set_count(field, count + 1);
+	return DOC_ok;
+}
+
+/* The next word of *rest, which moves behind the blank; a blank too many makes an empty word, which nothing is. */
+static struct span
+take_part(struct span *rest)
+{
+	const char *blank = memchr(rest->at, ' ', rest->bytes);
+	struct span part = { rest->at, blank != NULL ? (size_t)(blank - rest->at) : rest->bytes };
+	size_t used = part.bytes + (blank != NULL ? 1 : 0);
+
+	rest->at += used;
+	rest->bytes -= used;
+	return part;
+}
+
+static enum doc_why
+take_have(const struct doc_line *line, struct span value, uint8_t *field)
+{
+	struct doc_have have;
+	struct span rest = value, id = take_part(&rest), version = take_part(&rest);
+	uint32_t n = get_count(field);
+
+	memcpy(&have, field, sizeof have);
+	if (take_hex(id, sizeof have.row[n].id, sizeof have.row[n].id, have.row[n].id) != DOC_ok ||
+	    take_number(version, 1, DOC_VERSION_MAX, (uint8_t *)&have.row[n].version) != DOC_ok ||
+	    take_word(rest, line->words, STATE_failed, &have.row[n].state) != DOC_ok)
+		return DOC_inventory;
+	for (uint32_t i = 0; i < n; i++)	/* one generation has one state */
+		if (memcmp(have.row[i].id, have.row[n].id, sizeof have.row[n].id) == 0)
+			return DOC_inventory;
+	have.count = n + 1;
+	memcpy(field, &have, sizeof have);
+	return DOC_ok;
+}
+
+static enum doc_why
 take_value(const struct doc_line *line, const struct cut *cut, uint8_t *out)
 {
 	uint8_t *field = out + line->offset;
 
+	if (doc_repeats(line) && get_count(field) >= line->lines_most)
+		return DOC_too_many;
 	switch ((enum doc_type)line->type) {
 	case DOC_num:
-		return take_number(line, cut->value, field);
+		return take_number(cut->value, line->least, line->most, field);
 	case DOC_hexa:
-		return take_hex(line, cut->value, field);
+		return take_hex(cut->value, line->least, line->most, field);
+	case DOC_blob:
+		return take_blob(line, cut, field);
 	case DOC_string:
 		/* An empty text is the key alone: "key" and "key " must not both mean it. */
 		if (!doc_text_ok(line, cut->value.at, cut->value.bytes) || cut->has_value != (cut->value.bytes > 0))
@@ -192,9 +268,13 @@ take_value(const struct doc_line *line, const struct cut *cut, uint8_t *out)
 		memcpy(field, cut->value.at, cut->value.bytes);	/* its NUL: out was zeroed */
 		return DOC_ok;
 	case DOC_oneof:
-		return take_word(line, cut->value, field);
+		return take_word(cut->value, line->words, line->most, field);
 	case DOC_pubkeys:
-		return take_key(line, cut->value, field);
+		return take_key(cut->value, field);
+	case DOC_names:
+		return take_name(line, cut->value, field);
+	case DOC_haves:
+		return take_have(line, cut->value, field);
 	}
 	return DOC_unknown_key;
 }
@@ -209,18 +289,39 @@ comes_later(const struct parser *p, const char *key)
 	return 0;
 }
 
+/* The first row from p->next to end that must stand in a document; end when there is none. */
+static unsigned
+missing(const struct parser *p, unsigned end)
+{
+	unsigned i = p->next;
+
+	while (i < end && p->schema->lines[i].lines_least == 0)
+		i++;
+	return i;
+}
+
 /* May row found stand here? */
 static enum doc_why
 check_order(const struct parser *p, unsigned found)
 {
-	const struct doc_line *line = &p->schema->lines[found];
-	int repeats = line->type == DOC_pubkeys && line->most > 1;
+	int repeats = p->schema->lines[found].lines_most > 1;
+	unsigned lacks = missing(p, found);
 
-	if (found == p->next || (repeats && found + 1 == p->next))
+	if (found + 1 == p->next && repeats)
 		return DOC_ok;
 	if (found < p->next)
 		return repeats ? DOC_wrong_order : DOC_repeated_key;
-	return comes_later(p, p->schema->lines[p->next].key) ? DOC_wrong_order : DOC_missing_key;
+	if (lacks == found)
+		return DOC_ok;
+	return comes_later(p, p->schema->lines[lacks].key) ? DOC_wrong_order : DOC_missing_key;
+}
+
+static int
+fail_missing(const struct parser *p, unsigned line, unsigned row)
+{
+	const char *key = p->schema->lines[row].key;
+
+	return fail(p->error, line, DOC_missing_key, key, strlen(key));
 }
 
 static int
@@ -238,7 +339,7 @@ parse_line(struct parser *p)
 		return fail(p->error, p->line, DOC_unknown_key, cut.key.at, cut.key.bytes);
 	why = check_order(p, found);
 	if (why == DOC_missing_key)
-		return fail(p->error, p->line, why, schema->lines[p->next].key, strlen(schema->lines[p->next].key));
+		return fail_missing(p, p->line, missing(p, found));
 	if (why == DOC_ok) {
 		p->next = found + 1;
 		why = take_value(&schema->lines[found], &cut, (uint8_t *)&p->out);
@@ -273,8 +374,8 @@ doc_parse(enum doc_kind kind, const void *text, size_t len_bytes, void *out, siz
 		if (result != 0)
 			return result;
 	}
-	if (p.next < p.schema->count)
-		return fail(p.error, p.line + 1, DOC_missing_key, p.schema->lines[p.next].key, strlen(p.schema->lines[p.next].key));
+	if (missing(&p, p.schema->count) < p.schema->count)
+		return fail_missing(&p, p.line + 1, missing(&p, p.schema->count));
 	memcpy(out, &p.out, out_bytes);
 	return 0;
 }

@@ -14,30 +14,40 @@
 #define DOC(kind)
 #define NUM(kind, key, least, most)
 #define HEX(kind, key, bytes)
+#define BLOB(kind, key, least, most)
 #define TEXT(kind, key, least, most)
 #define WORD(kind, key, enumeration)
 #define KEYS(kind, key, most)
+#define NAMES(kind, key, least, most, lines)
+#define HAVE(kind, key, most)
 #define ENDDOC(kind)
 #include "doc.def"
 
+#define AT(kind, key) offsetof(struct doc_##kind, key)
 #define DOC(kind) static const struct doc_line lines_##kind[] = {
-#define NUM(kind, key, least, most) { #key, NULL, least, most, offsetof(struct doc_##kind, key), DOC_num },
-#define HEX(kind, key, bytes) { #key, NULL, bytes, bytes, offsetof(struct doc_##kind, key), DOC_hexa },
-#define TEXT(kind, key, least, most) { #key, NULL, least, most, offsetof(struct doc_##kind, key), DOC_string },
+#define NUM(kind, key, least, most) { #key, NULL, least, most, AT(kind, key), DOC_num, 1, 1 },
+#define HEX(kind, key, bytes) { #key, NULL, bytes, bytes, AT(kind, key), DOC_hexa, 1, 1 },
+#define BLOB(kind, key, least, most) { #key, NULL, least, most, AT(kind, key), DOC_blob, 1, 1 },
+#define TEXT(kind, key, least, most) { #key, NULL, least, most, AT(kind, key), DOC_string, 1, 1 },
 #define WORD(kind, key, enumeration) \
-	{ #key, words_##enumeration, 0, sizeof words_##enumeration / sizeof words_##enumeration[0] - 1, offsetof(struct doc_##kind, key), \
-	    DOC_oneof },
-#define KEYS(kind, key, most) { #key, NULL, 1, most, offsetof(struct doc_##kind, key), DOC_pubkeys },
+	{ #key, words_##enumeration, 0, sizeof words_##enumeration / sizeof words_##enumeration[0] - 1, AT(kind, key), DOC_oneof, 1, 1 },
+#define KEYS(kind, key, most) { #key, NULL, 0, 0, AT(kind, key), DOC_pubkeys, 1, most },
+#define NAMES(kind, key, least, most, lines) { #key, NULL, least, most, AT(kind, key), DOC_names, 0, lines },
+#define HAVE(kind, key, most) { #key, words_state, 0, 0, AT(kind, key), DOC_haves, 0, most },
 #define ENDDOC(kind) };
 #include "doc.def"
 
 /* What the table's types can hold, and what the error can name. */
+#define KEY_FITS(kind, key) static_assert(sizeof #key <= DOC_KEY_MAX + 1, #kind ": " #key);
 #define DOC(kind) static_assert(sizeof(struct doc_##kind) <= UINT16_MAX, #kind ": too large");
-#define NUM(kind, key, least, most) static_assert(sizeof #key <= DOC_KEY_MAX + 1 && (least) <= (most), #kind ": " #key);
-#define HEX(kind, key, bytes) static_assert(sizeof #key <= DOC_KEY_MAX + 1 && (bytes) > 0, #kind ": " #key);
-#define TEXT(kind, key, least, most) static_assert(sizeof #key <= DOC_KEY_MAX + 1 && (least) <= (most), #kind ": " #key);
-#define WORD(kind, key, enumeration) static_assert(sizeof #key <= DOC_KEY_MAX + 1, #kind ": " #key);
-#define KEYS(kind, key, most) static_assert(sizeof #key <= DOC_KEY_MAX + 1 && (most) > 0 && (most) <= DOC_KEYS_MAX, #kind ": " #key);
+#define NUM(kind, key, least, most) KEY_FITS(kind, key) static_assert((least) <= (most), #kind ": " #key);
+#define HEX(kind, key, bytes) KEY_FITS(kind, key) static_assert((bytes) > 0, #kind ": " #key);
+#define BLOB(kind, key, least, most) KEY_FITS(kind, key) static_assert((least) <= (most), #kind ": " #key);
+#define TEXT(kind, key, least, most) KEY_FITS(kind, key) static_assert((least) <= (most), #kind ": " #key);
+#define WORD(kind, key, enumeration) KEY_FITS(kind, key)
+#define KEYS(kind, key, most) KEY_FITS(kind, key) static_assert((most) > 0 && (most) <= DOC_KEYS_MAX, #kind ": " #key);
+#define NAMES(kind, key, least, most, lines) KEY_FITS(kind, key) static_assert((least) > 0 && (lines) <= UINT8_MAX, #kind ": " #key);
+#define HAVE(kind, key, most) KEY_FITS(kind, key) static_assert((most) <= DOC_HAVE_MAX, #kind ": " #key);
 #define ENDDOC(kind)
 #include "doc.def"
 
@@ -45,9 +55,12 @@
 	[DOC_##kind] = { "sallyport-" #kind " 1", lines_##kind, sizeof lines_##kind / sizeof lines_##kind[0], sizeof(struct doc_##kind) },
 #define NUM(kind, key, least, most)
 #define HEX(kind, key, bytes)
+#define BLOB(kind, key, least, most)
 #define TEXT(kind, key, least, most)
 #define WORD(kind, key, enumeration)
 #define KEYS(kind, key, most)
+#define NAMES(kind, key, least, most, lines)
+#define HAVE(kind, key, most)
 #define ENDDOC(kind)
 static const struct doc_schema schemas[DOC_COUNT] = {
 #include "doc.def"
@@ -80,6 +93,36 @@ doc_key_listed(const struct doc_keys *keys, const struct minisig_pubkey *key, ui
 		    memcmp(keys->key[i].keynum, key->keynum, sizeof key->keynum) == 0)
 			return 1;
 	return 0;
+}
+
+/* The offset of the first line that begins with text (and ends there, if whole); len_bytes: no line does. */
+static size_t
+find_line(const char *at, size_t len_bytes, const char *text, int whole)
+{
+	size_t n = strlen(text);
+
+	for (size_t i = 0; i < len_bytes;) {
+		const char *lf = memchr(at + i, '\n', len_bytes - i);
+
+		if (len_bytes - i > n && memcmp(at + i, text, n) == 0 && (!whole || at[i + n] == '\n'))
+			return i;
+		i = lf == NULL ? len_bytes : (size_t)(lf - at) + 1;
+	}
+	return len_bytes;
+}
+
+size_t
+doc_find(enum doc_kind kind, const void *text, size_t len_bytes)
+{
+	const struct doc_schema *schema = doc_schema(kind);
+
+	return schema == NULL ? len_bytes : find_line(text, len_bytes, schema->first, 1);
+}
+
+size_t
+doc_find_signature(const void *text, size_t len_bytes)
+{
+	return find_line(text, len_bytes, "untrusted comment:", 0);
 }
 
 const char *
@@ -118,6 +161,8 @@ doc_why_text(enum doc_why why)
 		return "not a minisign public key, or one that is listed already";
 	case DOC_too_many:
 		return "too many lines of this key";
+	case DOC_inventory:
+		return "not an id, a version and a state";
 	}
 	return "?";
 }
@@ -162,6 +207,9 @@ doc_allowed(enum doc_kind kind, const char *key, char *buf, size_t cap_bytes)
 	case DOC_hexa:
 		(void)snprintf(buf, cap_bytes, "%llu lower-case hexadecimal digits", 2 * most);
 		return;
+	case DOC_blob:
+		(void)snprintf(buf, cap_bytes, "%llu to %llu bytes as lower-case hexadecimal digits", least, most);
+		return;
 	case DOC_string:
 		(void)snprintf(buf, cap_bytes, "%llu to %llu printable ASCII characters, no blank at either end", least, most);
 		return;
@@ -169,10 +217,18 @@ doc_allowed(enum doc_kind kind, const char *key, char *buf, size_t cap_bytes)
 		join_words(line, buf, cap_bytes);
 		return;
 	case DOC_pubkeys:
-		if (most == 1)
+		if (line->lines_most == 1)
 			(void)snprintf(buf, cap_bytes, "one minisign public key of 56 characters");
 		else
-			(void)snprintf(buf, cap_bytes, "a minisign public key of 56 characters; 1 to %llu such lines, none twice", most);
+			(void)snprintf(buf, cap_bytes, "a minisign public key of 56 characters; 1 to %u such lines, none twice", line->lines_most);
+		return;
+	case DOC_names:
+		(void)snprintf(buf, cap_bytes, "%llu to %llu printable ASCII characters, no blank at either end; at most %u such lines", least, most,
+		    line->lines_most);
+		return;
+	case DOC_haves:
+		(void)snprintf(buf, cap_bytes, "an id of 64 hexadecimal digits, a version and new, begun, healthy or failed; at most %u such lines",
+		    line->lines_most);
 		return;
 	}
 }

@@ -57,7 +57,7 @@ put_keys(struct sink *sink, const struct doc_line *line, const uint8_t *field)
 	struct doc_keys keys;
 
 	memcpy(&keys, field, sizeof keys);
-	if (keys.count < line->least || keys.count > line->most)
+	if (keys.count < line->lines_least || keys.count > line->lines_most)
 		return -EINVAL;
 	for (uint32_t i = 0; i < keys.count; i++) {
 		if (doc_key_listed(&keys, &keys.key[i], i))
@@ -72,15 +72,62 @@ put_keys(struct sink *sink, const struct doc_line *line, const uint8_t *field)
 }
 
 static int
-put_line(struct sink *sink, const struct doc_line *line, const uint8_t *field)
+put_names(struct sink *sink, const struct doc_line *line, const uint8_t *field)
+{
+	const char *name = (const char *)field + sizeof(uint32_t);
+	uint32_t count;
+
+	memcpy(&count, field, sizeof count);
+	if (count > line->lines_most)
+		return -EINVAL;
+	for (uint32_t i = 0; i < count; i++, name += line->most + 1) {
+		size_t len_bytes = strnlen(name, line->most + 1);
+
+		if (!doc_text_ok(line, name, len_bytes))
+			return -EINVAL;
+		put_text(sink, line->key);
+		put_text(sink, " ");
+		put(sink, name, len_bytes);
+		put_text(sink, "\n");
+	}
+	return 0;
+}
+
+static int
+put_haves(struct sink *sink, const struct doc_line *line, const uint8_t *field)
+{
+	struct doc_have have;
+
+	memcpy(&have, field, sizeof have);
+	if (have.count > line->lines_most)
+		return -EINVAL;
+	for (uint32_t i = 0; i < have.count; i++) {
+		if (have.row[i].version < 1 || have.row[i].version > DOC_VERSION_MAX || have.row[i].state > STATE_failed)
+			return -EINVAL;
+		for (uint32_t j = 0; j < i; j++)
+			if (memcmp(have.row[i].id, have.row[j].id, sizeof have.row[i].id) == 0)
+				return -EINVAL;
+		put_text(sink, line->key);
+		put_text(sink, " ");
+		put_hex(sink, have.row[i].id, sizeof have.row[i].id);
+		put_text(sink, " ");
+		put_number(sink, have.row[i].version);
+		put_text(sink, " ");
+		put_text(sink, line->words[have.row[i].state]);
+		put_text(sink, "\n");
+	}
+	return 0;
+}
+
+/* The value of a line that stands once, with the blank before it. */
+static int
+put_value(struct sink *sink, const struct doc_line *line, const uint8_t *field)
 {
 	const char *text = (const char *)field;
 	uint64_t number;
+	uint32_t bytes;
 	size_t len_bytes;
 
-	if (line->type == DOC_pubkeys)
-		return put_keys(sink, line, field);
-	put_text(sink, line->key);
 	switch ((enum doc_type)line->type) {
 	case DOC_num:
 		memcpy(&number, field, sizeof number);
@@ -92,6 +139,14 @@ put_line(struct sink *sink, const struct doc_line *line, const uint8_t *field)
 	case DOC_hexa:
 		put_text(sink, " ");
 		put_hex(sink, field, line->most);
+		break;
+	case DOC_blob:
+		memcpy(&bytes, field, sizeof bytes);
+		if (bytes < line->least || bytes > line->most)
+			return -EINVAL;
+		if (bytes > 0)
+			put_text(sink, " ");	/* no line ends in a blank */
+		put_hex(sink, field + sizeof bytes, bytes);
 		break;
 	case DOC_string:
 		len_bytes = strnlen(text, line->most + 1);
@@ -107,11 +162,27 @@ put_line(struct sink *sink, const struct doc_line *line, const uint8_t *field)
 		put_text(sink, " ");
 		put_text(sink, line->words[*field]);
 		break;
-	case DOC_pubkeys:
+	case DOC_pubkeys: case DOC_names: case DOC_haves:
 		break;
 	}
-	put_text(sink, "\n");
 	return 0;
+}
+
+static int
+put_line(struct sink *sink, const struct doc_line *line, const uint8_t *field)
+{
+	int result;
+
+	if (line->type == DOC_pubkeys)
+		return put_keys(sink, line, field);
+	if (line->type == DOC_names)
+		return put_names(sink, line, field);
+	if (line->type == DOC_haves)
+		return put_haves(sink, line, field);
+	put_text(sink, line->key);
+	result = put_value(sink, line, field);
+	put_text(sink, "\n");
+	return result;
 }
 
 static int

@@ -14,6 +14,9 @@ memfd_seals(enum fd_kind kind, unsigned index)
 	case FD_none:
 	case FD_channel:
 		return 0;
+	case FD_post:	/* what is sent, which nobody changes any more, and room for the answer */
+		return F_SEAL_GROW | F_SEAL_SHRINK | (index == 0 ? F_SEAL_SEAL | F_SEAL_WRITE : 0);
+	case FD_keep:	/* read by the store; crypto-worker verifies it again afterwards */
 	case FD_fill:	/* written by the supplier: sized for good, not yet closed to writing */
 		return F_SEAL_GROW | F_SEAL_SHRINK;
 	case FD_handover:

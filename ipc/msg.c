@@ -7,7 +7,7 @@
 
 #include "msg.h"
 
-enum { NEXT_SAME = 0, NEXT_SURVEY = PHASE(SURVEY), NEXT_SUPPLY = PHASE(SUPPLY), NEXT_VERIFY = PHASE(VERIFY), NEXT_RECORD = PHASE(RECORD),
+enum { NEXT_SAME = 0, NEXT_SURVEY = PHASE(SURVEY), NEXT_LINK = PHASE(LINK), NEXT_ASK = PHASE(ASK), NEXT_SUPPLY = PHASE(SUPPLY), NEXT_VERIFY = PHASE(VERIFY), NEXT_RECORD = PHASE(RECORD),
 	NEXT_LOAD = PHASE(LOAD), NEXT_GO = PHASE(GO), NEXT_STOP = PHASE(STOP) };
 
 #define MSG(name, id, from, to, way, answers, under, max, fd, phases, next) \
@@ -38,7 +38,9 @@ fd_kind_count(unsigned kind)
 		return 0;
 	case FD_channel:
 	case FD_fill:
+	case FD_keep:
 		return 1;
+	case FD_post:
 	case FD_handover:
 		return 2;
 	}
@@ -48,7 +50,7 @@ fd_kind_count(unsigned kind)
 const char *
 peer_name(unsigned peer)
 {
-	static const char *const names[PEER_COUNT] = { "init", "broker", "store-worker", "crypto-worker", "kexec-worker" };
+	static const char *const names[PEER_COUNT] = { "init", "broker", "store-worker", "crypto-worker", "kexec-worker", "net-link", "net-worker" };
 
 	return peer < PEER_COUNT ? names[peer] : "?";
 }
@@ -56,7 +58,8 @@ peer_name(unsigned peer)
 const char *
 phase_name(unsigned phase_bit)
 {
-	static const char *const names[PHASE_COUNT] = { "CLOSE", "SURVEY", "SUPPLY", "VERIFY", "RECORD", "LOAD", "GO", "STOP" };
+	static const char *const names[PHASE_COUNT] = { "CLOSE", "SURVEY", "LINK", "ASK", "SUPPLY", "VERIFY", "RECORD", "LOAD", "GO",
+		"STOP" };
 
 	for (unsigned i = 0; i < PHASE_COUNT; i++)
 		if (phase_bit == 1u << i)
@@ -131,7 +134,7 @@ admit(const struct admit_state *state, enum peer from, enum way way, uint32_t id
 		return ADMIT_often;
 	if ((saw(state, row->answers) && state->open[row->answers] == 0) || (saw(state, row->under) && state->open[row->under] == 0))
 		return ADMIT_unasked;
-	if (row->next == PHASE(SUPPLY) && state->attempts > SLOTS_MAX)
+	if (row->next == PHASE(SUPPLY) && state->attempts >= ATTEMPTS_MAX)
 		return ADMIT_attempts;
 	return ADMIT_ok;
 }

@@ -14,16 +14,17 @@ enum {
 	MSG_HANDOVER_MAX = 4096,	/* bytes: it has the command line */
 	MSG_FRAME_MAX = sizeof(struct msg_head) + MSG_HANDOVER_MAX,
 	MSG_FDS_MAX = 2,
+	ATTEMPTS_MAX = SLOTS_MAX + 3,	/* the ticket's generation from the cache and from the org, every slot, and the last word: none */
 };
 
-/* Phases, one bit each.  A program that keeps no phase (init, store, kexec) has PHASE_any. */
-enum phase_no { PHASE_NO_CLOSE, PHASE_NO_SURVEY, PHASE_NO_SUPPLY, PHASE_NO_VERIFY, PHASE_NO_RECORD, PHASE_NO_LOAD, PHASE_NO_GO,
-	PHASE_NO_STOP, PHASE_COUNT };
+/* Phases, one bit each.  A program that keeps no phase (all but broker and crypto) has PHASE_any. */
+enum phase_no { PHASE_NO_CLOSE, PHASE_NO_SURVEY, PHASE_NO_LINK, PHASE_NO_ASK, PHASE_NO_SUPPLY, PHASE_NO_VERIFY, PHASE_NO_RECORD,
+	PHASE_NO_LOAD, PHASE_NO_GO, PHASE_NO_STOP, PHASE_COUNT };
 #define PHASE(p) (1u << PHASE_NO_##p)
 enum { PHASE_any = (1u << PHASE_COUNT) - 1 };
 
 enum way { WAY_hub, WAY_lane };
-enum fd_kind { FD_none, FD_channel, FD_fill, FD_handover };
+enum fd_kind { FD_none, FD_channel, FD_fill, FD_post, FD_keep, FD_handover };
 
 #define MSG(name, id, from, to, way, answers, under, max, fd, phases, next) MSG_##name = (id),
 enum msg_id { MSG_none = 0,
@@ -48,7 +49,7 @@ extern const struct msg_row msg_table[MSG_COUNT];
 unsigned fd_kind_count(unsigned kind);
 const char *phase_name(unsigned phase_bit);
 
-/* The state of one end of the protocol.  attempts counts up to SLOTS_MAX + 1: no loop without a bound. */
+/* The state of one end of the protocol.  attempts counts up to ATTEMPTS_MAX: no loop without a bound. */
 struct admit_state {
 	uint32_t phase;			/* one bit, or PHASE_any */
 	uint8_t self;			/* enum peer */
