@@ -78,6 +78,8 @@ dispatch(struct crypto *c)
 	ON(broker_load)
 	ON(kexec_loaded)
 #undef ON
+	case MSG_link_lease: case MSG_link_failed: case MSG_init_linked: case MSG_init_unlinked: case MSG_crypto_get: case MSG_crypto_post:
+	case MSG_net_progress: case MSG_crypto_enrolled: case MSG_crypto_ticket: case MSG_crypto_offline: case MSG_crypto_keep:
 	case MSG_crypto_closed: case MSG_crypto_failed: case MSG_crypto_want: case MSG_crypto_refused: case MSG_crypto_node:
 	case MSG_crypto_surveyed: case MSG_crypto_chosen: case MSG_crypto_none: case MSG_crypto_supplied: case MSG_crypto_rejected:
 	case MSG_crypto_verified: case MSG_crypto_handover: case MSG_crypto_wiped: case MSG_crypto_unloaded: case MSG_broker_start:

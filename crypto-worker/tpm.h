@@ -10,10 +10,11 @@
 
 #include "event.h"
 
+#define TPM_AK_HANDLE UINT32_C(0x81015350)	/* persistent: the attestation key */
+
 enum {
 	TPM_NV_SECRET = 0x01535059,	/* NV index of the secret: owner range, "SPY" */
 	TPM_NV_STATE = 0x0153505a,	/* of floor, lease and time */
-	TPM_AK_HANDLE = 0x81015350,	/* persistent: the attestation key */
 	TPM_SECRET_BYTES = 32,
 	TPM_NODE_BYTES = 16,
 	TPM_ORG_KEY_BYTES = 32,

@@ -1,6 +1,6 @@
 # The policies: rows of policy/PROGRAM.def -> build/policy/PROGRAM.bpf.h (the filter) and PROGRAM.expect (the listing).
 # mkpolicy runs at build time only, so it is a glibc program whatever else is built.
-POLICIES       = init broker store crypto kexec
+POLICIES       = init broker store crypto kexec link net
 POLICY_OUT     = $(B)/policy
 POLICY_HEADERS = $(POLICIES:%=$(POLICY_OUT)/%.bpf.h)
 

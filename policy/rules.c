@@ -37,13 +37,19 @@ static const struct rule crypto_rules[] = {
 static const struct rule kexec_rules[] = {
 #include "kexec.def"
 };
+static const struct rule link_rules[] = {
+#include "link.def"
+};
+static const struct rule net_rules[] = {
+#include "net.def"
+};
 
 #define OF(program) [PEER_##program] = { #program, program##_rules, sizeof program##_rules / sizeof program##_rules[0] }
 static const struct {
 	const char *name;
 	const struct rule *rules;
 	size_t count;
-} table[PEER_COUNT] = { OF(init), OF(broker), OF(store), OF(crypto), OF(kexec) };
+} table[PEER_COUNT] = { OF(init), OF(broker), OF(store), OF(crypto), OF(kexec), OF(link), OF(net) };
 
 const struct rule *
 rules_of(enum peer program, size_t *count)

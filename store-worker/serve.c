@@ -254,11 +254,21 @@ on_crypto_node(struct store *store, const struct msg_crypto_node *body)
 	return 0;
 }
 
+static int
+on_crypto_keep(struct store *store, const struct msg_crypto_keep *body)
+{
+	struct msg_store_kept kept = { .slot = SLOT_NONE, .part = body->part, .number = body->number, .event = EV_cache_full };
+
+	return answer(store, MSG_store_kept, &kept);
+}
+
 /* Total over the table: a row to store without a handler does not compile, any other is refused. */
 #define TO_init(name)	return -EPROTO;
 #define TO_broker(name)	return -EPROTO;
 #define TO_crypto(name)	return -EPROTO;
 #define TO_kexec(name)	return -EPROTO;
+#define TO_link(name)	return -EPROTO;
+#define TO_net(name)	return -EPROTO;
 #define TO_store(name) \
 	{ \
 		struct msg_##name body; \

@@ -48,7 +48,7 @@ static pid_t
 start(enum peer program, int null_fd, int channel)
 {
 	static char *const paths[PEER_COUNT] = { NULL, "/bin/confined-broker", "/bin/confined-store", "/bin/confined-crypto",
-		"/bin/confined-kexec" };
+		"/bin/confined-kexec", "/bin/confined-link", "/bin/confined-net" };
 	char *const argv[] = { paths[program], NULL }, *const envp[] = { NULL };
 	pid_t pid = fork();
 

@@ -22,11 +22,14 @@
 #include "store.bpf.h"
 #include "crypto.bpf.h"
 #include "kexec.bpf.h"
+#include "link.bpf.h"
+#include "net.bpf.h"
 
 enum { NUMBERS = 512, X32_BIT = 0x40000000, X32_NUMBERS = 600, URETPROBE = 335, UPROBE = 336 };
 
 #define FILTER(program) [PEER_##program] = { filter_##program, sizeof filter_##program / sizeof filter_##program[0] }
-static const struct filter filters[PEER_COUNT] = { FILTER(init), FILTER(broker), FILTER(store), FILTER(crypto), FILTER(kexec) };
+static const struct filter filters[PEER_COUNT] = { FILTER(init), FILTER(broker), FILTER(store), FILTER(crypto), FILTER(kexec), FILTER(link),
+	FILTER(net) };
 static const struct filter *const unconfined[] = { NULL };
 static const uint64_t zeros[6];
 static const uint64_t nowhere[6] = { UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX };
@@ -283,11 +286,11 @@ attacks_die(void **state)
 int
 main(void)
 {
-	static enum peer all[PEER_COUNT] = { PEER_init, PEER_broker, PEER_store, PEER_crypto, PEER_kexec };
+	static enum peer all[PEER_COUNT] = { PEER_init, PEER_broker, PEER_store, PEER_crypto, PEER_kexec, PEER_link, PEER_net };
 #define T(test, program) { #program ": " #test, test, NULL, NULL, &all[PEER_##program] }
 #define ALL(program) T(unlisted_dies, program), T(exception_is_the_kernels, program), T(x32_dies, program), T(int80_dies, program), \
 	T(listed_lives, program), T(conditions_die_one_off, program), T(no_rule_on_a_descriptor, program), T(attacks_die, program)
-	const struct CMUnitTest tests[] = { ALL(init), ALL(broker), ALL(store), ALL(crypto), ALL(kexec) };
+	const struct CMUnitTest tests[] = { ALL(init), ALL(broker), ALL(store), ALL(crypto), ALL(kexec), ALL(link), ALL(net) };
 
 	/* What lives by mistake should find nothing of the machine that the tests run on. */
 	if (unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET) != 0 ||

@@ -32,7 +32,7 @@ hostile_expected(enum peer program, enum hostile_attack attack)
 const char *
 hostile_program(enum peer program)
 {
-	static const char *const names[PEER_COUNT] = { "init", "broker", "store", "crypto", "kexec" };
+	static const char *const names[PEER_COUNT] = { "init", "broker", "store", "crypto", "kexec", "link", "net" };
 
 	return names[program];
 }

@@ -26,7 +26,7 @@
 #include "confine.h"
 
 static char root[] = "/tmp/sallyport-confine-XXXXXX";
-static const char *const names[PEER_COUNT] = { "init", "broker", "store", "crypto", "kexec" };
+static const char *const names[PEER_COUNT] = { "init", "broker", "store", "crypto", "kexec", "link", "net" };
 
 /* What is special about one start. */
 struct variant {
