@@ -17,17 +17,22 @@ enum { RESTARTS_MAX = 3 };
 struct broker {
 	struct admit_state state;
 	int channel[PEER_COUNT];		/* -1: not running */
-	uint8_t restarts;			/* of store-worker */
-	uint8_t store_spent;			/* 1: it failed too often and is not asked again */
+	uint8_t restarts[PEER_COUNT];		/* of those that may be replaced */
+	uint8_t spent[PEER_COUNT];		/* 1: it failed too often and is not asked again */
+	uint8_t org;				/* 1: config names one */
+	uint8_t asked;				/* 1: broker_ask was sent */
+	uint8_t leased;				/* 1: net-link has given a lease */
 	uint8_t stopping;			/* 1: the wait before the reboot has begun */
 	uint64_t deadline_ms;			/* of the present step, CLOCK_MONOTONIC */
 	uint64_t progress_bytes;		/* last printed */
-	uint64_t retry_wait_s;			/* of config */
+	uint64_t retry_wait_s, link_wait_s, net_wait_s;		/* of config */
 	uint32_t stops;				/* in a row before this boot, as the store says */
 	uint32_t watchdog_s;			/* of the present attempt; 0: none wanted */
 	uint8_t recording[RECORD_stopped + 1];	/* asked of the store that runs now, and not answered */
 	struct candidate candidate;		/* of the present attempt */
 	struct msg_crypto_want want;		/* the last one forwarded: its answer must be about the same */
+	struct msg_crypto_keep keep;		/* likewise */
+	uint32_t get, post;			/* numbers of the last ones forwarded */
 };
 
 /* How a program is lost. */
@@ -51,6 +56,15 @@ int step_forward(struct broker *b, const struct frame *frame);
 void step_undeliverable(struct broker *b, enum peer peer);
 void step_lost(struct broker *b, enum peer peer, enum loss loss, const char *why);
 void step_timeout(struct broker *b);
+
+/* ask.c: LINK and ASK. */
+void on_link_failed(struct broker *b, const struct msg_link_failed *body);
+void on_init_linked(struct broker *b, const struct msg_init_linked *body);
+void on_init_unlinked(struct broker *b, const struct msg_init_unlinked *body);
+void on_net_progress(struct broker *b, const struct msg_net_progress *body);
+void on_crypto_enrolled(struct broker *b, const struct msg_crypto_enrolled *body);
+void on_crypto_ticket(struct broker *b, const struct msg_crypto_ticket *body);
+void on_crypto_offline(struct broker *b, const struct msg_crypto_offline *body);
 
 /* print.c: the console.  Never blocks, never fails, prints no byte that a worker chose. */
 void print_checkpoint(unsigned number, const char *format, ...) __attribute__((format(printf, 2, 3)));

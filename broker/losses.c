@@ -9,79 +9,117 @@
 #include "exits.h"
 #include "steps.h"
 
+/*
+ * About what was asked last, by its number.  An older number is right only while two questions are open: the first was on its way to a worker
+ * that is gone, and a fresh one answers it.
+ */
+static int
+numbered(const struct broker *b, uint32_t number, uint32_t last, uint32_t question)
+{
+	return number == last || (number < last && b->state.open[question] > 1) ? 0 : -1;
+}
+
 int
 step_forward(struct broker *b, const struct frame *frame)
 {
-	struct msg_store_recorded recorded;
-	struct msg_store_offered offered;
-	struct msg_store_filled filled;
+	const void *body = frame->body;
+	const struct msg_store_offered *offered = body;
+	const struct msg_store_recorded *recorded = body;
+	const struct msg_store_filled *filled = body;
+	const struct msg_store_kept *kept = body;
 
-	if (frame->id == MSG_crypto_want)
-		memcpy(&b->want, frame->body, sizeof b->want);
-	if (frame->id == MSG_store_offered) {
-		memcpy(&offered, frame->body, sizeof offered);
-		b->stops = offered.stops;
-	}
-	if (frame->id == MSG_store_recorded) {
-		memcpy(&recorded, frame->body, sizeof recorded);	/* in range: msg_check() comes first */
-		return b->recording[recorded.what] > 0 ? (b->recording[recorded.what]--, 0) : -1;
-	}
-	if (frame->id != MSG_store_filled)
+	/* In range: msg_check() comes first.  frame->body is aligned for every body. */
+	switch ((int)frame->id) {
+	case MSG_crypto_want:
+		memcpy(&b->want, body, sizeof b->want);
 		return 0;
-	/*
-	 * About what was asked last, and by its number.  An older number is right only while two questions are open: the first was on its
-	 * way to a store-worker that is gone, and a fresh one answers it.
-	 */
-	memcpy(&filled, frame->body, sizeof filled);
-	if (filled.slot != b->want.slot || filled.part != b->want.part || filled.number > b->want.number)
-		return -1;
-	return filled.number == b->want.number || b->state.open[MSG_crypto_want] > 1 ? 0 : -1;
+	case MSG_crypto_keep:
+		memcpy(&b->keep, body, sizeof b->keep);
+		return 0;
+	case MSG_crypto_get:
+		b->get = ((const struct msg_crypto_get *)body)->number;
+		return 0;
+	case MSG_crypto_post:
+		b->post = ((const struct msg_crypto_post *)body)->number;
+		return 0;
+	case MSG_link_lease:
+		b->leased = 1;
+		step_print_lease(body);
+		step_expect(b, STEP_MS);
+		return 0;
+	case MSG_store_offered:
+		b->stops = offered->stops;
+		return 0;
+	case MSG_store_recorded:
+		return b->recording[recorded->what] > 0 ? (b->recording[recorded->what]--, 0) : -1;
+	case MSG_store_filled:
+		if (filled->slot != b->want.slot || filled->part != b->want.part)
+			return -1;
+		return numbered(b, filled->number, b->want.number, MSG_crypto_want);
+	case MSG_store_kept:
+		return kept->part != b->keep.part ? -1 : numbered(b, kept->number, b->keep.number, MSG_crypto_keep);
+	case MSG_net_got:
+		return numbered(b, ((const struct msg_net_got *)body)->number, b->get, MSG_crypto_get);
+	case MSG_net_posted:
+		return numbered(b, ((const struct msg_net_posted *)body)->number, b->post, MSG_crypto_post);
+	default:
+		return 0;
+	}
 }
 
 /* Nobody will answer crypto-worker any more. */
 static void
-say_lost_for_good(struct broker *b)
+say_lost_for_good(struct broker *b, enum peer peer)
 {
-	struct msg_broker_lost lost = { .program = PEER_store, .final = 1 };
+	struct msg_broker_lost lost = { .program = peer, .final = 1 };
 
-	admit_forget(&b->state, PEER_store);
+	admit_forget(&b->state, peer);
 	broker_send(b, MSG_broker_lost, &lost);
 	step_expect(b, STEP_MS);
 }
 
 /*
- * A question for a store-worker that is not there: a fresh one is on its way, and crypto-worker hears of it by broker_lost; or there will
- * be none, and it must hear that.
+ * A question for a worker that is not there: a fresh one is on its way, and crypto-worker hears of it by broker_lost; or there will be none,
+ * and it must hear that.
  */
 void
 step_undeliverable(struct broker *b, enum peer peer)
 {
-	if (peer == PEER_store && b->store_spent)
-		say_lost_for_good(b);
+	if ((peer == PEER_store || peer == PEER_net) && b->spent[peer])
+		say_lost_for_good(b, peer);
+}
+
+/* 1: a fresh one is on its way. */
+static int
+replace(struct broker *b, enum peer peer, uint32_t needed)
+{
+	admit_forget(&b->state, peer);
+	if (b->restarts[peer] >= RESTARTS_MAX || (b->state.phase & needed) == 0) {
+		b->spent[peer] = 1;
+		return 0;
+	}
+	b->restarts[peer]++;
+	step_start_program(b, peer);
+	return 1;
 }
 
 static void
 store_lost(struct broker *b)
 {
-	const uint32_t needed = PHASE(SURVEY) | PHASE(SUPPLY) | PHASE(VERIFY) | PHASE(RECORD);
-
-	admit_forget(&b->state, PEER_store);
 	memset(b->recording, 0, sizeof b->recording);
-	if (b->restarts < RESTARTS_MAX && (b->state.phase & needed) != 0) {
-		b->restarts++;
-		step_start_program(b, PEER_store);
+	if (replace(b, PEER_store, PHASE(SURVEY) | PHASE(LINK) | PHASE(ASK) | PHASE(SUPPLY) | PHASE(VERIFY) | PHASE(RECORD)))
 		return;
-	}
-	b->store_spent = 1;
 	switch (b->state.phase) {
 	case PHASE(SURVEY):
+	case PHASE(LINK):
+	case PHASE(ASK):
 	case PHASE(SUPPLY):
-		print_event(EV_program_spent, "store-worker", b->restarts);
-		say_lost_for_good(b);
+		print_event(EV_program_spent, "store-worker", b->restarts[PEER_store]);
+		say_lost_for_good(b, PEER_store);
 		break;
 	case PHASE(RECORD):
 		/* A broken cache never stops a boot. */
-		print_event(EV_program_spent, "store-worker: the attempt is not recorded", b->restarts);
+		print_event(EV_program_spent, "store-worker: the attempt is not recorded", b->restarts[PEER_store]);
 		step_load(b);
 		break;
 	case PHASE(STOP):
@@ -91,6 +129,30 @@ store_lost(struct broker *b)
 	default:
 		break;
 	}
+}
+
+/* It ends by itself behind its lease. */
+static void
+link_lost(struct broker *b)
+{
+	if (b->state.phase != PHASE(LINK) || b->leased || replace(b, PEER_link, PHASE(LINK)))
+		return;
+	print_event(EV_program_spent, "net-link", b->restarts[PEER_link]);
+	step_no_network(b, EV_program_spent);
+}
+
+static void
+net_lost(struct broker *b)
+{
+	const uint32_t needed = PHASE(LINK) | PHASE(ASK) | PHASE(SUPPLY);
+
+	if ((b->state.phase & needed) == 0 || replace(b, PEER_net, needed))
+		return;
+	print_event(EV_program_spent, "net-worker", b->restarts[PEER_net]);
+	if (b->asked)
+		say_lost_for_good(b, PEER_net);
+	else
+		step_no_network(b, EV_program_spent);
 }
 
 static void
@@ -113,6 +175,13 @@ crypto_lost(struct broker *b, enum loss loss)
 	step_expect(b, GO_MS);
 }
 
+/* Who has done its part closes its channel. */
+static int
+expected_end(const struct broker *b, enum peer peer)
+{
+	return (peer == PEER_crypto && (b->state.phase & (PHASE(GO) | PHASE(STOP))) != 0) || (peer == PEER_link && b->leased);
+}
+
 void
 step_lost(struct broker *b, enum peer peer, enum loss loss, const char *why)
 {
@@ -122,11 +191,17 @@ step_lost(struct broker *b, enum peer peer, enum loss loss, const char *why)
 	b->channel[peer] = -1;
 	if (loss == LOST_misbehaved)
 		print_event(EV_program_misbehaved, peer_name(peer), 0);
-	if (loss != LOST_closed || peer != PEER_crypto || (b->state.phase & (PHASE(GO) | PHASE(STOP))) == 0)
+	if (loss != LOST_closed || !expected_end(b, peer))
 		print_line("%s%s %s (phase %s)", peer_name(peer), loss == LOST_closed ? "" : ":", why, phase_name(b->state.phase));
 	switch (peer) {
 	case PEER_store:
 		store_lost(b);
+		return;
+	case PEER_link:
+		link_lost(b);
+		return;
+	case PEER_net:
+		net_lost(b);
 		return;
 	case PEER_crypto:
 		crypto_lost(b, loss);
@@ -146,9 +221,29 @@ step_lost(struct broker *b, enum peer peer, enum loss loss, const char *why)
 	broker_exit(EXIT_BUG);
 }
 
+/* Of whom an answer is due. */
+static enum peer
+silent_worker(const struct broker *b)
+{
+	const uint8_t *open = b->state.open;
+
+	if ((b->state.phase & (PHASE(LOAD) | PHASE(GO))) != 0)
+		return PEER_crypto;
+	if (b->channel[PEER_link] >= 0)
+		return PEER_link;
+	if (b->channel[PEER_net] >= 0 && (open[MSG_crypto_get] | open[MSG_crypto_post]) != 0)
+		return PEER_net;
+	if (b->channel[PEER_store] >= 0 && (open[MSG_broker_survey] | open[MSG_crypto_want] | open[MSG_crypto_keep] |
+	    open[MSG_broker_record]) != 0)
+		return PEER_store;
+	return PEER_crypto;
+}
+
 void
 step_timeout(struct broker *b)
 {
+	enum peer silent;
+
 	if (b->stopping == 1) {
 		step_reboot(b);
 		return;
@@ -160,18 +255,17 @@ step_timeout(struct broker *b)
 		return;
 	}
 	/*
-	 * Who is silent?  init, if it was to start a program; the store, if a question to it is open and not about what is over; else
-	 * crypto-worker, which has no second life.
+	 * Who is silent?  init, if it was to start a program or to apply a lease; a worker, if a question to it is open and not about what is
+	 * over; else crypto-worker, which has no second life.
 	 */
-	if (b->state.open[MSG_broker_start] != 0) {
+	if ((b->state.open[MSG_broker_start] | b->state.open[MSG_link_lease]) != 0 && b->state.phase != PHASE(LOAD)) {
 		step_stop(b, EV_program_silent, "init", 0);
 		return;
 	}
-	if ((b->state.phase & (PHASE(LOAD) | PHASE(GO))) == 0 && b->channel[PEER_store] >= 0 &&
-	    (b->state.open[MSG_broker_survey] | b->state.open[MSG_crypto_want] |
-	    b->state.open[MSG_broker_record]) != 0) {
-		print_event(EV_program_silent, "store-worker", 0);
-		step_lost(b, PEER_store, LOST_silent, "no answer in time");
+	silent = silent_worker(b);
+	if (silent != PEER_crypto) {
+		print_event(EV_program_silent, peer_name(silent), 0);
+		step_lost(b, silent, LOST_silent, "no answer in time");
 		return;
 	}
 	/* In LOAD one of two: the hand-over does not pass here, so nobody here knows how far it came. */

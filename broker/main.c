@@ -18,7 +18,7 @@ broker_exit(int status)
 	_exit(status);
 }
 
-/* The config vouches for nothing here but the wait before a reboot; crypto-worker reads the rest by itself. */
+/* The config vouches for nothing here but waits, and whether there is an org; crypto-worker reads the rest by itself. */
 static int
 read_config(struct broker *b, const char *text, size_t len)
 {
@@ -28,6 +28,9 @@ read_config(struct broker *b, const char *text, size_t len)
 	if (doc_parse(DOC_config, text, len, &config, sizeof config, &error) != 0)
 		return -EBADMSG;
 	b->retry_wait_s = config.retry_wait_s;
+	b->link_wait_s = config.link_wait_s;
+	b->net_wait_s = config.net_wait_s;
+	b->org = config.org[0] != '\0';
 	return 0;
 }
 

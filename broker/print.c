@@ -9,7 +9,7 @@
 #include "broker.h"
 #include "console.h"
 
-enum { CHECKPOINTS = 8, LINE = 240 };
+enum { CHECKPOINTS = 9, LINE = 240 };
 
 static void
 print(const char *mark, const char *format, va_list args)

@@ -27,9 +27,8 @@ step_start_program(struct broker *b, enum peer program)
 	step_expect(b, STEP_MS);
 }
 
-/* Whose part is over ends by itself when it reads the end of its channel; what it had still under way is no misbehaviour. */
-static void
-dismiss(struct broker *b, enum peer peer)
+void
+step_dismiss(struct broker *b, enum peer peer)
 {
 	if (b->channel[peer] >= 0)
 		(void)close(b->channel[peer]);
@@ -44,8 +43,10 @@ step_begin_wait(struct broker *b)
 
 	b->state.phase = PHASE(STOP);
 	b->stopping = 1;
-	dismiss(b, PEER_store);
-	dismiss(b, PEER_crypto);
+	step_dismiss(b, PEER_store);
+	step_dismiss(b, PEER_crypto);
+	step_dismiss(b, PEER_link);
+	step_dismiss(b, PEER_net);
 	print_line("stopped: reboot in %llu s", (unsigned long long)ms / 1000);
 	step_expect(b, ms);
 }
@@ -72,7 +73,9 @@ step_stop(struct broker *b, uint32_t event, const char *about, uint32_t detail)
 {
 	b->state.phase = PHASE(STOP);
 	print_event(event, about, detail);
-	dismiss(b, PEER_crypto);
+	step_dismiss(b, PEER_crypto);
+	step_dismiss(b, PEER_link);
+	step_dismiss(b, PEER_net);
 	/* That it stopped is kept for the next boot's wait; without a store, or before there is one, that boot waits no longer. */
 	if (b->channel[PEER_store] >= 0)
 		record(b, RECORD_stopped, 0);
@@ -99,7 +102,7 @@ step_jump(struct broker *b)
 {
 	struct msg_broker_go go = { 0 };
 
-	print_checkpoint(8, "jump");
+	print_checkpoint(9, "jump");
 	broker_send(b, MSG_broker_go, &go);
 	step_expect(b, GO_MS);
 }
@@ -123,6 +126,16 @@ next(struct broker *b)
 }
 
 void
+step_print_progress(struct broker *b, uint32_t part, uint64_t done_bytes, uint64_t total_bytes)
+{
+	if (done_bytes >= b->progress_bytes && done_bytes - b->progress_bytes < PROGRESS_BYTES)
+		return;
+	b->progress_bytes = done_bytes;
+	print_line("%s: %llu of %llu bytes", part == PART_kernel ? "kernel" : "initramfs", (unsigned long long)done_bytes,
+	    (unsigned long long)total_bytes);
+}
+
+void
 step_start(struct broker *b)
 {
 	print_checkpoint(1, "preboot is up; init, broker and crypto-worker are confined");
@@ -137,20 +150,29 @@ on_init_started(struct broker *b, const struct msg_init_started *body, struct fr
 {
 	struct msg_broker_survey survey = { 0 };
 	struct msg_broker_lost lost = { .program = PEER_store };
+	enum peer program = (enum peer)body->program;
 
-	b->channel[body->program] = frame_take_fd(frame, 0);
-	if (body->program != PEER_store)
+	b->channel[program] = frame_take_fd(frame, 0);
+	if (program == PEER_crypto || program == PEER_kexec)
 		return;
 	if (b->state.phase == PHASE(STOP)) {
-		dismiss(b, PEER_store);		/* it comes too late: the wait before the reboot has begun */
+		step_dismiss(b, program);		/* it comes too late: the wait before the reboot has begun */
 		return;
 	}
+	if (program == PEER_link)
+		step_link_started(b);
+	else if (program == PEER_net)
+		step_net_started(b);
+	if (program != PEER_store)
+		return;
 	switch (b->state.phase) {
 	case PHASE(SURVEY):
-		if (b->restarts > 0)
+		if (b->restarts[PEER_store] > 0)
 			broker_send(b, MSG_broker_lost, &lost);
 		broker_send(b, MSG_broker_survey, &survey);
 		break;
+	case PHASE(LINK):
+	case PHASE(ASK):
 	case PHASE(SUPPLY):
 		broker_send(b, MSG_broker_lost, &lost);
 		break;
@@ -205,7 +227,7 @@ static void
 on_crypto_surveyed(struct broker *b, const struct msg_crypto_surveyed *body)
 {
 	print_checkpoint(3, "cache surveyed: %u of %u generations may be booted", body->usable, body->offered);
-	next(b);
+	step_link(b);
 }
 
 static void
@@ -215,9 +237,13 @@ on_crypto_chosen(struct broker *b, const struct msg_crypto_chosen *body)
 
 	b->candidate = body->c;
 	b->progress_bytes = 0;
-	print_line("generation %s v%llu from slot %u%s: %llu bytes to fetch", short_id(body->c.id, 6, id),
-	    (unsigned long long)body->c.version, body->c.slot, body->cause == CHOSEN_fallback ? ", a fallback" : "",
-	    (unsigned long long)body->total_bytes);
+	if (body->c.slot == SLOT_NONE)
+		print_line("generation %s v%llu from the org: %llu bytes to fetch", short_id(body->c.id, 6, id),
+		    (unsigned long long)body->c.version, (unsigned long long)body->total_bytes);
+	else
+		print_line("generation %s v%llu from slot %u%s: %llu bytes to fetch", short_id(body->c.id, 6, id),
+		    (unsigned long long)body->c.version, body->c.slot, body->cause == CHOSEN_fallback ? ", a fallback" : "",
+		    (unsigned long long)body->total_bytes);
 	step_expect(b, STEP_MS);
 }
 
@@ -230,7 +256,8 @@ on_crypto_none(struct broker *b, const struct msg_crypto_none *body)
 static void
 on_crypto_supplied(struct broker *b, const struct msg_crypto_supplied *body)
 {
-	print_checkpoint(4, "supplied from the cache: %llu bytes", (unsigned long long)body->total_bytes);
+	print_checkpoint(5, "supplied from %s: %llu bytes", b->candidate.slot == SLOT_NONE ? "the org" : "the cache",
+	    (unsigned long long)body->total_bytes);
 	step_expect(b, STEP_MS);
 }
 
@@ -248,10 +275,13 @@ on_crypto_verified(struct broker *b, const struct msg_crypto_verified *body)
 
 	b->candidate = body->c;
 	b->watchdog_s = body->watchdog_s;
-	print_checkpoint(5, "generation %s v%llu verified: %u of %u release keys (%u needed)", short_id(body->c.id, 6, id),
+	step_dismiss(b, PEER_net);	/* everything is there */
+	print_checkpoint(6, "generation %s v%llu verified: %u of %u release keys (%u needed)", short_id(body->c.id, 6, id),
 	    (unsigned long long)body->c.version, body->c.keys_good, body->c.keys_listed, body->c.keys_need);
-	if (b->store_spent) {
-		print_event(EV_program_spent, "store-worker: the attempt is not recorded", 0);
+	if (b->spent[PEER_store] || body->c.slot == SLOT_NONE) {
+		if (b->spent[PEER_store])
+			print_event(EV_program_spent, "store-worker: the attempt is not recorded", 0);
+		print_checkpoint(7, "attempt not recorded");
 		step_load(b);
 	} else
 		record(b, RECORD_begun, 0);
@@ -260,7 +290,7 @@ on_crypto_verified(struct broker *b, const struct msg_crypto_verified *body)
 static void
 on_crypto_wiped(struct broker *b, const struct msg_crypto_wiped *body)
 {
-	print_checkpoint(7, "loaded; key wiped (%llu bytes); waiting for crypto-worker to end", (unsigned long long)body->wiped_bytes);
+	print_checkpoint(8, "loaded; key wiped (%llu bytes); waiting for crypto-worker to end", (unsigned long long)body->wiped_bytes);
 	step_expect(b, GO_MS);
 }
 
@@ -268,7 +298,7 @@ static void
 on_crypto_unloaded(struct broker *b, const struct msg_crypto_unloaded *body)
 {
 	print_event(body->event, "kexec-worker", body->detail);
-	if (b->store_spent)
+	if (b->spent[PEER_store] || b->candidate.slot == SLOT_NONE)
 		step_begin_wait(b);
 	else
 		record(b, RECORD_failed, body->event);
@@ -282,11 +312,7 @@ on_store_progress(struct broker *b, const struct msg_store_progress *body)
 	if (b->state.phase == PHASE(STOP))
 		return;		/* nobody waits for it any more */
 	step_expect(b, STEP_MS);
-	if (body->done_bytes >= b->progress_bytes && body->done_bytes - b->progress_bytes < PROGRESS_BYTES)
-		return;
-	b->progress_bytes = body->done_bytes;
-	print_line("%s: %llu of %llu bytes", body->part == PART_kernel ? "kernel" : "initramfs", (unsigned long long)body->done_bytes,
-	    (unsigned long long)body->total_bytes);
+	step_print_progress(b, body->part, body->done_bytes, body->total_bytes);
 }
 
 static void
@@ -302,7 +328,7 @@ on_store_recorded(struct broker *b, const struct msg_store_recorded *body)
 			step_begin_wait(b);
 		return;
 	}
-	print_checkpoint(6, "attempt %s", body->event == 0 ? "recorded" : "not recorded");
+	print_checkpoint(7, "attempt %s", body->event == 0 ? "recorded" : "not recorded");
 	step_load(b);
 }
 
@@ -328,13 +354,21 @@ step_message(struct broker *b, struct frame *frame)
 	ON(crypto_unloaded)
 	ON(store_progress)
 	ON(store_recorded)
+	ON(link_failed)
+	ON(init_linked)
+	ON(init_unlinked)
+	ON(net_progress)
+	ON(crypto_enrolled)
+	ON(crypto_ticket)
+	ON(crypto_offline)
 #undef ON
 	case MSG_init_started:
 		on_init_started(b, body, frame);
 		return;
 	case MSG_broker_start: case MSG_broker_lost: case MSG_broker_survey: case MSG_broker_next: case MSG_broker_record:
 	case MSG_broker_load: case MSG_broker_arm: case MSG_broker_go: case MSG_broker_reboot: case MSG_broker_stop: case MSG_store_offer:
-	case MSG_store_offered: case MSG_store_filled: case MSG_crypto_want: case MSG_crypto_node: case MSG_crypto_handover:
+	case MSG_link_lease: case MSG_broker_ask: case MSG_broker_offline: case MSG_crypto_get: case MSG_net_got: case MSG_crypto_post:
+	case MSG_net_posted: case MSG_crypto_keep: case MSG_store_kept: case MSG_store_offered: case MSG_store_filled: case MSG_crypto_want: case MSG_crypto_node: case MSG_crypto_handover:
 	case MSG_kexec_loaded: case MSG_none: case MSG_LAST_PLUS_1:
 		break;
 	}

@@ -1,6 +1,6 @@
 #ifndef BROKER_STEPS_H
 #define BROKER_STEPS_H
-/* What steps.c and losses.c share: the broker's own moves. */
+/* What steps.c, ask.c and losses.c share: the broker's own moves. */
 #include "broker.h"
 
 /* How long one step may take without a sign of life.  A discrete TPM makes a P-256 key in seconds; 180 s is a broken one. */
@@ -11,6 +11,14 @@ void step_start_program(struct broker *b, enum peer program);
 void step_begin_wait(struct broker *b);		/* the end of this attempt to boot: say so, wait, reboot */
 void step_stop(struct broker *b, uint32_t event, const char *about, uint32_t detail);
 void step_reboot(struct broker *b);
+/* Whose part is over ends by itself when it reads the end of its channel; what it had still under way is no misbehaviour. */
+void step_dismiss(struct broker *b, enum peer peer);
+void step_print_progress(struct broker *b, uint32_t part, uint64_t done_bytes, uint64_t total_bytes);
+void step_link(struct broker *b);
+void step_link_started(struct broker *b);
+void step_net_started(struct broker *b);
+void step_no_network(struct broker *b, uint32_t event);
+void step_print_lease(const struct msg_link_lease *lease);
 void step_load(struct broker *b);
 void step_jump(struct broker *b);
 #endif

@@ -230,7 +230,7 @@ drive(struct stage *s, enum phase_no phase)
 	if (phase == PHASE_NO_SUPPLY)
 		return;
 	SAY(crypto, crypto_supplied);
-	printed(s, "[4/8]");
+	printed(s, "[5/9]");
 	if (phase == PHASE_NO_VERIFY)
 		return;
 	SAY(crypto, crypto_verified);
@@ -248,7 +248,7 @@ drive(struct stage *s, enum phase_no phase)
 	}
 	HEAR(crypto, kexec_loaded);
 	SAY(crypto, crypto_wiped);
-	printed(s, "[7/8]");
+	printed(s, "[8/9]");
 }
 
 void

@@ -239,7 +239,7 @@ the_watchdog_is_armed_before_the_jump(void **state)
 			assert_int_equal(rig.ended, EXIT_PEER);
 			assert_true(heard_nothing(PEER_kexec));
 		}
-		assert_false(printed("[8/8]"));
+		assert_false(printed("[9/9]"));
 		close_rig();
 	}
 }

@@ -74,7 +74,7 @@ class Console(unittest.TestCase):
             self.assertRegex(text, test_kill.LINE, tail(boot))
 
     def test_a_boot_takes_no_input(self):
-        at = [(re.escape("[%d/8]" % n), press) for n in range(1, 8)]
+        at = [(re.escape("[%d/9]" % n), press) for n in range(1, 9)]
         boot = self.power_on(on=at)
         self.boots(boot)
         self.assertEqual(said(boot), said(self.quiet), tail(boot))
@@ -93,7 +93,7 @@ class Console(unittest.TestCase):
         self.only_ours(boot)
 
     def test_a_held_line_does_not_hold_the_boot(self):
-        boot = self.power_on(on=[(re.escape("[1/8]"), lambda b: b.type(STOP))])
+        boot = self.power_on(on=[(re.escape("[1/9]"), lambda b: b.type(STOP))])
         self.boots(boot)
         self.only_ours(boot)
 
@@ -121,7 +121,7 @@ class Console(unittest.TestCase):
         killing = test_kill.killer_image(self.org, self.config)
         self.node.image = killing
         try:
-            boot = self.power_on(" kill_how=look", on=[(re.escape("[%d/8]" % n), press) for n in range(1, 8)])
+            boot = self.power_on(" kill_how=look", on=[(re.escape("[%d/9]" % n), press) for n in range(1, 9)])
         finally:
             self.node.image = self.shipped
         self.boots(boot)

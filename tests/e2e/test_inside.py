@@ -97,8 +97,8 @@ echo "kexec_load_disabled.then $(cat /proc/sys/kernel/kexec_load_disabled)"
 class Memory:
     """Dumps of one boot: in preboot while it holds the secret and after loading, and in the generation once the key is wiped."""
 
-    # The guest stops a moment after the line that it is stopped for.  [4/8]: hashing follows, for seconds; the secret goes behind [6/8].
-    # [7/8]: the key is in what is to be jumped into, and then in /luks.key, until WIPED, where the guest itself waits.
+    # The guest stops a moment after the line that it is stopped for.  [5/9]: hashing follows, for seconds; the secret goes behind [7/9].
+    # [8/9]: the key is in what is to be jumped into, and then in /luks.key, until WIPED, where the guest itself waits.
     LINES = r"\[4/8\]", r"\[7/8\]", "^WIPED"
 
     def __init__(self, node, mode):

@@ -51,7 +51,7 @@ class Wait(unittest.TestCase):
         node.put(self.hangs)
         boot = node.power_on(no_reboot=False, stop_on="GENERATION good", timeout_s=300, extra=DEVICE)
         self.assertFalse(boot.timed_out, tail(boot))
-        jumps = [t for t, text in boot.lines if "[8/8] jump" in text]
+        jumps = [t for t, text in boot.lines if "[9/9] jump" in text]
         resets = self.watchdogs(boot)
         self.assertEqual((len(jumps), len(resets)), (ATTEMPTS + 1, ATTEMPTS), tail(boot))
         self.assertIn(len(boot.find_all("GENERATION hangs")), range(1, ATTEMPTS + 1), tail(boot))    # it may hang before it says so
