@@ -35,14 +35,17 @@ enrol(struct crypto *c, enum header header, struct tpm_secret *secret)
 
 	if (header == HEADER_node)
 		return EV_tpm_cleared;
-	if (c->config.enrol != ENROL_local)
+	if (c->config.enrol == ENROL_none)
 		return EV_tpm_not_enrolled;
 	if (header == HEADER_invalid)
 		return EV_cache_format;
 	randombytes_buf(secret->node, sizeof secret->node);
 	randombytes_buf(secret->sec_node_secret, TPM_SECRET_BYTES);
 	memcpy(secret->org_key, c->config.org_key.key[0].key, sizeof secret->org_key);
-	event = tpm_enrol(c->tpm, secret);
+	/* First what can be made twice: an enrolment that is cut has no secret yet, and begins anew. */
+	event = c->config.enrol == ENROL_org ? tpm_ak_make(c->tpm) : EV_none;
+	if (event == EV_none)
+		event = tpm_enrol(c->tpm, secret);
 	if (event != EV_none)
 		return event;
 	c->enrolled_now = 1;
@@ -99,6 +102,14 @@ close_latch(struct crypto *c, enum event config)
 		crypto_fail(c, event, event / 100 == 2 ? detail : 0);	/* a response code says something of 2xx events alone */
 	if (latch != EV_none)
 		crypto_fail(c, latch, tpm_detail(c->tpm));
+	/* Floor, lease, time: what an org's word is remembered in.  Only preboot with its latch closed can write it. */
+	if (c->enrolled_now)
+		event = tpm_state_begin(c->tpm);
+	if (event == EV_none && c->config.org[0] != '\0')
+		event = tpm_state_read(c->tpm, &c->nv);
+	if (event != EV_none)
+		crypto_fail(c, event, tpm_detail(c->tpm));
+	c->now = c->nv.time > c->config.build_time ? c->nv.time : c->config.build_time;
 	body.flags = c->enrolled_now ? CLOSED_enrolled_now : 0;
 	body.banks = tpm_banks(c->tpm);
 	memcpy(body.node, c->node, sizeof body.node);

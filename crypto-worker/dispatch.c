@@ -36,11 +36,68 @@ on_store_filled(struct crypto *c, const struct msg_store_filled *body)
 static void
 on_broker_lost(struct crypto *c, const struct msg_broker_lost *body)
 {
+	const int final = body->final != 0;
+
 	/* Nothing is forgotten as open: a want that was on its way may still be answered by the fresh one, and that answer is legal. */
-	if (c->state.phase == PHASE(SURVEY))
-		survey_lost(c, body->final != 0);
+	switch (c->state.phase) {
+	case PHASE(SURVEY):
+		survey_lost(c, final);	/* net-worker does not run yet: the broker's lie costs the boot, nothing else */
+		return;
+	case PHASE(ASK):
+		if (body->program == PEER_net)
+			ask_lost(c, final);
+		return;
+	case PHASE(SUPPLY):
+		if (body->program == PEER_net || c->keeping)
+			download_lost(c, (enum peer)body->program, final);
+		else
+			supply_lost(c, final);
+		return;
+	default:
+		return;		/* nothing is asked of either */
+	}
+}
+
+static void
+on_broker_ask(struct crypto *c, const struct msg_broker_ask *body)
+{
+	(void)body;	/* it says nothing */
+	if (c->config.org[0] == '\0')
+		crypto_exit(c, EXIT_PEER);
+	ask_begin(c);
+}
+
+static void
+on_broker_offline(struct crypto *c, const struct msg_broker_offline *body)
+{
+	if (c->config.org[0] == '\0')
+		crypto_exit(c, EXIT_PEER);
+	ask_offline(c, (enum event)body->event);
+}
+
+static void
+on_net_got(struct crypto *c, const struct msg_net_got *body)
+{
+	/* An answer to what was asked of a net-worker that is gone says nothing. */
+	if (c->get_fd < 0 || c->post_fd >= 0 || body->number != c->get_number)
+		return;
+	if (c->state.phase == PHASE(ASK))
+		ask_got(c, body);
 	else
-		supply_lost(c, body->final != 0);
+		download_got(c, body);
+}
+
+static void
+on_net_posted(struct crypto *c, const struct msg_net_posted *body)
+{
+	if (c->get_fd >= 0 && c->post_fd >= 0 && body->number == c->get_number)
+		ask_posted(c, body);
+}
+
+static void
+on_store_kept(struct crypto *c, const struct msg_store_kept *body)
+{
+	download_kept(c, body);
 }
 
 static void
@@ -77,6 +134,11 @@ dispatch(struct crypto *c)
 	ON(broker_next)
 	ON(broker_load)
 	ON(kexec_loaded)
+	ON(broker_ask)
+	ON(broker_offline)
+	ON(net_got)
+	ON(net_posted)
+	ON(store_kept)
 #undef ON
 	case MSG_link_lease: case MSG_link_failed: case MSG_init_linked: case MSG_init_unlinked: case MSG_crypto_get: case MSG_crypto_post:
 	case MSG_net_progress: case MSG_crypto_enrolled: case MSG_crypto_ticket: case MSG_crypto_offline: case MSG_crypto_keep:

@@ -15,20 +15,27 @@
 #include "memfd.h"
 #include "newc.h"
 
-/* HKDF-SHA256, RFC 5869: salt = the org key as of enrolment, info = "sallyport luks 1" 00 generation id. */
+/* HKDF-SHA256, RFC 5869: ikm = node secret, behind it the org's share; salt = the org key as of enrolment; info = "sallyport luks 1" 00 id. */
 static enum event
 derive(const struct crypto *c, const uint8_t id[ID_BYTES], uint8_t sec_key[KEY_BYTES])
 {
 	static const char label[] = "sallyport luks 1";	/* with its NUL */
 	uint8_t info[sizeof label + ID_BYTES], sec_prk[crypto_kdf_hkdf_sha256_KEYBYTES];
+	crypto_kdf_hkdf_sha256_state sec_state;
 	int rc;
 
 	memcpy(info, label, sizeof label);
 	memcpy(info + sizeof label, id, ID_BYTES);
-	rc = crypto_kdf_hkdf_sha256_extract(sec_prk, c->org_key, sizeof c->org_key, c->secrets->node_secret,
-	    sizeof c->secrets->node_secret);
+	rc = crypto_kdf_hkdf_sha256_extract_init(&sec_state, c->org_key, sizeof c->org_key);
+	if (rc == 0)
+		rc = crypto_kdf_hkdf_sha256_extract_update(&sec_state, c->secrets->node_secret, sizeof c->secrets->node_secret);
+	if (rc == 0 && c->config.release == RELEASE_org)
+		rc = crypto_kdf_hkdf_sha256_extract_update(&sec_state, c->secrets->org_share, sizeof c->secrets->org_share);
+	if (rc == 0)
+		rc = crypto_kdf_hkdf_sha256_extract_final(&sec_state, sec_prk);
 	if (rc == 0)
 		rc = crypto_kdf_hkdf_sha256_expand(sec_key, KEY_BYTES, (const char *)info, sizeof info, sec_prk);
+	sodium_memzero(&sec_state, sizeof sec_state);
 	sodium_memzero(sec_prk, sizeof sec_prk);
 	return rc == 0 ? EV_none : EV_load_key;
 }
@@ -64,7 +71,7 @@ make_report(struct crypto *c, const struct offer *prev, struct doc_report *repor
 		.keys_good = chosen->verified.keys_good, .keys_need = c->config.threshold, .enrolled_now = c->enrolled_now,
 		.previous_key = prev != NULL, .last_failure = chosen->said.outcome, .ms_start = c->ms_start, .ms_closed = c->ms_closed,
 		.ms_surveyed = c->ms_surveyed, .ms_supplied = c->ms_supplied, .ms_verified = c->ms_verified, .ms_loading = clock_ms(),
-		.cause = (chosen->said.flags & OFFER_fallback) != 0 ? CAUSE_fallback : CAUSE_newest };
+		.cause = c->cause == CHOSEN_ticket ? CAUSE_ticket : c->cause == CHOSEN_fallback ? CAUSE_fallback : CAUSE_newest };
 	memcpy(report->generation, chosen->verified.id, sizeof report->generation);
 	memcpy(report->node, c->node, sizeof report->node);
 	event = tpm_pcr(c->tpm, 4, report->pcr4);

@@ -58,7 +58,7 @@ main(void)
 		_exit(EXIT_CONFINE);
 	admit_init(&c->state, PEER_crypto);
 	c->ms_start = start;
-	c->want_fd = c->manifest_fd = c->kernel_fd = c->initramfs_fd = c->handover_fd = -1;
+	c->want_fd = c->get_fd = c->post_fd = c->manifest_fd = c->kernel_fd = c->initramfs_fd = c->handover_fd = -1;
 	if (sodium_init() < 0 || (c->secrets = sodium_malloc(sizeof *c->secrets)) == NULL)
 		_exit(EXIT_KERNEL);
 	sodium_memzero(c->secrets, sizeof *c->secrets);

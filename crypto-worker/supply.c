@@ -33,10 +33,11 @@ forget_images(struct crypto *c)
 	if (c->handover != NULL)
 		(void)munmap(c->handover, c->handover_bytes);	/* ours, and no secret in it yet */
 	c->handover = NULL;
+	c->kernel_sealed = 0;
 }
 
-static void
-reject(struct crypto *c, enum event event)
+void
+supply_reject(struct crypto *c, enum event event)
 {
 	struct msg_crypto_rejected body;
 
@@ -46,34 +47,84 @@ reject(struct crypto *c, enum event event)
 	crypto_send(c, MSG_crypto_rejected, &body);
 }
 
-/* The store's order is kept: it chooses among what we have verified, nothing more. */
+/* The offer of the ticket's generation in the cache, or c->offered. */
+static uint32_t
+find_ticketed(const struct crypto *c)
+{
+	uint32_t i = 0;
+
+	while (i < c->offered && (!c->offers[i].usable || memcmp(c->offers[i].verified.id, c->ticket_id, ID_BYTES) != 0))
+		i++;
+	return i;
+}
+
+/* The store's order is kept: it chooses among what we have verified, nothing more; what failed is booted by a ticket alone. */
+static uint32_t
+find_offline(const struct crypto *c)
+{
+	uint32_t i = 0;
+
+	while (i < c->offered && (!c->offers[i].usable || (c->offers[i].said.flags & OFFER_failed) != 0))
+		i++;
+	return i;
+}
+
+void
+supply_chosen(struct crypto *c, uint32_t cause)
+{
+	const struct doc_manifest *m = &c->offers[c->current].verified.manifest;
+	struct msg_crypto_chosen chosen = { .cause = cause, .total_bytes = m->kernel_size + m->initramfs_size };
+
+	candidate_of(c, &c->offers[c->current], EV_none, &chosen.c);
+	c->cause = (uint8_t)cause;
+	crypto_send(c, MSG_crypto_chosen, &chosen);
+}
+
+static void
+choose(struct crypto *c, uint32_t i, uint32_t cause)
+{
+	c->current = i;
+	supply_chosen(c, cause);
+	want_part(c, c->offers[i].said.slot, PART_kernel, c->offers[i].verified.manifest.kernel_size);
+}
+
+/* The ticket's generation, from the cache or else from the org; what comes after it is a boot without a ticket, and counts as one. */
 void
 supply_next(struct crypto *c)
 {
 	struct msg_crypto_none none = { .event = EV_no_candidate };
-	struct msg_crypto_chosen chosen = { 0 };
-	const struct doc_manifest *m;
+	enum event denied;
+	uint32_t i;
 
-	for (c->current = 0; c->current < c->offered && !c->offers[c->current].usable; c->current++)
-		;
-	if (c->current == c->offered) {
+	if (c->ticketed && (i = find_ticketed(c)) < c->offered) {
+		choose(c, i, CHOSEN_ticket);
+		return;
+	}
+	if (c->ticketed && !c->org_tried) {
+		c->org_tried = 1;
+		download_begin(c);
+		return;
+	}
+	i = find_offline(c);
+	if (i == c->offered) {
 		wipe_secrets(c);
 		crypto_send(c, MSG_crypto_none, &none);
 		crypto_exit(c, 0);
 	}
-	m = &c->offers[c->current].verified.manifest;
-	candidate_of(c, &c->offers[c->current], EV_none, &chosen.c);
-	chosen.cause = (c->offers[c->current].said.flags & OFFER_fallback) != 0 ? CHOSEN_fallback : CHOSEN_newest;
-	chosen.total_bytes = m->kernel_size + m->initramfs_size;
-	crypto_send(c, MSG_crypto_chosen, &chosen);
-	want_part(c, chosen.c.slot, PART_kernel, m->kernel_size);
+	if (c->ticketed && (denied = offline_count(c)) != EV_none)
+		crypto_fail(c, denied, 0);
+	choose(c, i, (c->offers[i].said.flags & OFFER_fallback) != 0 ? CHOSEN_fallback : CHOSEN_newest);
 }
 
-static enum event
-verify_kernel(struct crypto *c, const struct doc_manifest *m)
+enum event
+supply_seal_kernel(struct crypto *c)
 {
+	const struct doc_manifest *m = &c->offers[c->current].verified.manifest;
 	enum event event;
 	void *p;
+
+	if (c->kernel_sealed)
+		return EV_none;
 
 	/* EBUSY: somebody maps it writable; other errors cannot be with a memfd of ours. */
 	if (fcntl(c->kernel_fd, F_ADD_SEALS, (int)memfd_seals(FD_handover, 0)) != 0)
@@ -83,6 +134,7 @@ verify_kernel(struct crypto *c, const struct doc_manifest *m)
 		return EV_load_memory;
 	event = verify_hash(p, m->kernel_size, m->kernel_blake2b) ? EV_none : EV_image_kernel;
 	(void)munmap(p, m->kernel_size);	/* ours, whole */
+	c->kernel_sealed = event == EV_none;
 	return event;
 }
 
@@ -131,8 +183,8 @@ verify_initramfs(struct crypto *c, const struct doc_manifest *m)
 	return EV_none;
 }
 
-static void
-verify_images(struct crypto *c)
+void
+supply_images(struct crypto *c)
 {
 	const struct doc_manifest *m = &c->offers[c->current].verified.manifest;
 	struct msg_crypto_supplied supplied = { .total_bytes = m->kernel_size + m->initramfs_size };
@@ -141,13 +193,13 @@ verify_images(struct crypto *c)
 
 	c->ms_supplied = clock_ms();
 	crypto_send(c, MSG_crypto_supplied, &supplied);
-	event = verify_kernel(c, m);
+	event = supply_seal_kernel(c);
 	if (event == EV_none)
 		event = make_handover(c, m);
 	if (event == EV_none)
 		event = verify_initramfs(c, m);
 	if (event != EV_none) {
-		reject(c, event);
+		supply_reject(c, event);
 		return;
 	}
 	close_fd(&c->initramfs_fd);
@@ -162,13 +214,13 @@ supply_filled(struct crypto *c, const struct msg_store_filled *body)
 	const struct offer *offer = &c->offers[c->current];
 
 	if (body->event != 0)
-		reject(c, (enum event)body->event);
+		supply_reject(c, (enum event)body->event);
 	else if (body->part == PART_kernel) {
 		c->kernel_fd = want_take(c);
 		want_part(c, offer->said.slot, PART_initramfs, offer->verified.manifest.initramfs_size);
 	} else {
 		c->initramfs_fd = want_take(c);
-		verify_images(c);
+		supply_images(c);
 	}
 }
 
@@ -178,7 +230,7 @@ supply_lost(struct crypto *c, int final)
 	if (c->want_fd < 0)
 		return;		/* nothing was asked: between two candidates */
 	if (final)
-		reject(c, EV_program_spent);
+		supply_reject(c, EV_program_spent);
 	else
 		want_again(c);
 }

@@ -23,8 +23,8 @@ candidate_of(const struct crypto *c, const struct offer *offer, enum event event
 		out->line = offer->verified.error.line;
 }
 
-static void
-refuse(struct crypto *c, struct offer *offer, enum event event)
+void
+survey_refuse(struct crypto *c, struct offer *offer, enum event event)
 {
 	struct msg_crypto_refused body;
 
@@ -45,10 +45,11 @@ static void
 surveyed(struct crypto *c)
 {
 	struct msg_crypto_surveyed body = { .offered = c->offered };
+	struct msg_crypto_offline offline = { 0 };
 	struct msg_crypto_node node;
 
 	for (uint32_t i = 0; i < c->offered; i++)
-		body.usable += c->offers[i].usable;
+		body.usable += c->offers[i].usable && (c->offers[i].said.flags & OFFER_failed) == 0;
 	if (!c->header_knows_node && c->offered > 0) {
 		memcpy(node.node, c->node, sizeof node.node);
 		crypto_send(c, MSG_crypto_node, &node);
@@ -56,6 +57,22 @@ surveyed(struct crypto *c)
 	c->current = 0;
 	c->ms_surveyed = clock_ms();
 	crypto_send(c, MSG_crypto_surveyed, &body);
+	if (c->config.org[0] == '\0')
+		crypto_send(c, MSG_crypto_offline, &offline);	/* nobody is to be asked */
+}
+
+/* Documents in our own memory: what verifies is what is parsed. */
+enum event
+survey_judge(struct crypto *c, struct offer *offer, const uint8_t *manifest, size_t manifest_bytes, const uint8_t *minisig,
+    size_t minisig_bytes)
+{
+	const struct verify_rules rules = { .release_keys = &c->config.release_key, .threshold = (uint32_t)c->config.threshold,
+		.least_version = c->config.least_version > c->nv.floor ? c->config.least_version : c->nv.floor,
+		.build_time = c->config.build_time, .memory_bytes = c->memory_bytes };
+	enum event event = verify_manifest(&rules, manifest, manifest_bytes, minisig, minisig_bytes, &offer->verified);
+
+	offer->good = offer->usable = event == EV_none;
+	return event;
 }
 
 /* Both documents of the current offer are there: judge it. */
@@ -63,21 +80,26 @@ static void
 judge(struct crypto *c, struct offer *offer, int minisig_fd)
 {
 	static uint8_t manifest[DOC_MAX], minisig[MINISIG_MAX];
-	const struct verify_rules rules = { .release_keys = &c->config.release_key, .threshold = (uint32_t)c->config.threshold,
-		.least_version = c->config.least_version, .build_time = c->config.build_time, .memory_bytes = c->memory_bytes };
 	enum event event = EV_cache_io;
 
-	/* Read once into our own memory: what verifies is what is parsed, whatever the supplier still writes. */
+	/* Read once into our own memory, whatever the supplier still writes. */
 	if (pread(c->manifest_fd, manifest, offer->said.manifest_bytes, 0) == (ssize_t)offer->said.manifest_bytes &&
 	    pread(minisig_fd, minisig, offer->said.minisig_bytes, 0) == (ssize_t)offer->said.minisig_bytes)
-		event = verify_manifest(&rules, manifest, offer->said.manifest_bytes, minisig, offer->said.minisig_bytes, &offer->verified);
-	offer->good = event == EV_none;
+		event = survey_judge(c, offer, manifest, offer->said.manifest_bytes, minisig, offer->said.minisig_bytes);
 	if (event == EV_none && (offer->verified.manifest.kernel_size != offer->said.kernel_bytes ||
 	    offer->verified.manifest.initramfs_size != offer->said.initramfs_bytes))
 		event = EV_image_size;
 	if (event != EV_none)
-		refuse(c, offer, event);
+		survey_refuse(c, offer, event);
 	offer->usable = event == EV_none;
+}
+
+void
+survey_floor(struct crypto *c)
+{
+	for (uint32_t i = 0; i < c->offered; i++)
+		if (c->offers[i].good && c->offers[i].verified.manifest.version < c->nv.floor)
+			c->offers[i].good = c->offers[i].usable = 0;
 }
 
 static void
@@ -121,7 +143,7 @@ survey_filled(struct crypto *c, const struct msg_store_filled *body)
 	int fd = want_take(c);
 
 	if (body->event != 0) {
-		refuse(c, offer, (enum event)body->event);
+		survey_refuse(c, offer, (enum event)body->event);
 		(void)close(fd);	/* given up */
 		c->current++;
 		survey_next(c);

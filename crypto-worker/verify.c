@@ -116,6 +116,26 @@ verify_manifest(const struct verify_rules *rules, const void *manifest, size_t m
 }
 
 int
+verify_org(const struct doc_keys *org_key, const void *text, size_t len_bytes, size_t *doc_bytes)
+{
+	struct minisig_block block;
+	struct verified who = { .keys_good = 0 };
+	uint8_t prehash[PREHASH_BYTES];
+	size_t n = doc_find_signature(text, len_bytes);
+	unsigned line;
+
+	if (n == 0 || n == len_bytes || org_key->count != 1 ||
+	    minisig_parse((const uint8_t *)text + n, len_bytes - n, &block, 1, &line) != 1 ||
+	    crypto_generichash(prehash, sizeof prehash, text, n, NULL, 0) != 0)
+		return 0;
+	count_keys(org_key, &block, 1, prehash, &who);
+	if (who.keys_good != 1)
+		return 0;
+	*doc_bytes = n;
+	return 1;
+}
+
+int
 verify_hash(const void *data, size_t len_bytes, const uint8_t expected[32])
 {
 	uint8_t hash[32];

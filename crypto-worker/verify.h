@@ -35,6 +35,12 @@ struct verified {
 enum event verify_manifest(const struct verify_rules *rules, const void *manifest, size_t manifest_bytes, const void *minisig,
     size_t minisig_bytes, struct verified *out);
 
+/*
+ * An answer of the org: a document and its signature, one behind the other.  1: the org key has signed the first *doc_bytes bytes; 0: it has
+ * not, and *doc_bytes is untouched.
+ */
+int verify_org(const struct doc_keys *org_key, const void *text, size_t len_bytes, size_t *doc_bytes);
+
 /* BLAKE2b-256 of the bytes, compared in constant time. 1 equal, 0 not. */
 int verify_hash(const void *data, size_t len_bytes, const uint8_t expected[32]);
 

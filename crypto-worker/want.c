@@ -10,8 +10,8 @@
 #include "exits.h"
 #include "memfd.h"
 
-static int
-make_fill(uint64_t len_bytes)
+int
+want_make(uint64_t len_bytes)
 {
 	int fd = memfd_create("part", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
@@ -29,7 +29,7 @@ want_part(struct crypto *c, uint32_t slot, enum part part, uint64_t len_bytes)
 {
 	want_drop(c);
 	c->want = (struct msg_crypto_want){ .slot = slot, .part = part, .number = c->want.number, .len_bytes = len_bytes };
-	c->want_fd = make_fill(len_bytes);
+	c->want_fd = want_make(len_bytes);
 	if (c->want_fd < 0)
 		crypto_fail(c, EV_load_memory, 0);
 	want_again(c);
