@@ -2,7 +2,7 @@
 #define IPC_BODIES_H
 /*
  * The bodies of all messages: fixed size, fixed-width integers, natural alignment, explicit zero fields.  Integers are in the
- * machine's own order: all programs are one image on one machine.  check_NAME() (check.c, check_cache.c) states every field's range.
+ * machine's own order: all programs are one image on one machine.  check_NAME() (check.c, check_cache.c, check_net.c) states every field's range.
  */
 #include <stdint.h>
 
@@ -121,7 +121,7 @@ struct msg_link_lease {
 	char interface[INTERFACE_BYTES];	/* name, NUL behind it to the end */
 	uint8_t mac[8];				/* 6 bytes, 2 zero */
 	uint32_t index;				/* of the interface */
-	uint32_t prefix;			/* of address: 0..32 or 0..128 */
+	uint32_t prefix;			/* of address: 1..32 or 1..128; 0 without one */
 	uint8_t address[ADDRESS_BYTES];		/* none: the kernel has one by router advertisements */
 	uint8_t gateway[ADDRESS_BYTES];
 	uint8_t server[ADDRESS_BYTES];		/* the DHCP server, for the log */

@@ -7,8 +7,8 @@
 
 #include "msg.h"
 
-enum { NEXT_SAME = 0, NEXT_SURVEY = PHASE(SURVEY), NEXT_LINK = PHASE(LINK), NEXT_ASK = PHASE(ASK), NEXT_SUPPLY = PHASE(SUPPLY), NEXT_VERIFY = PHASE(VERIFY), NEXT_RECORD = PHASE(RECORD),
-	NEXT_LOAD = PHASE(LOAD), NEXT_GO = PHASE(GO), NEXT_STOP = PHASE(STOP) };
+enum { NEXT_SAME = 0, NEXT_SURVEY = PHASE(SURVEY), NEXT_LINK = PHASE(LINK), NEXT_ASK = PHASE(ASK), NEXT_SUPPLY = PHASE(SUPPLY),
+	NEXT_VERIFY = PHASE(VERIFY), NEXT_RECORD = PHASE(RECORD), NEXT_LOAD = PHASE(LOAD), NEXT_GO = PHASE(GO), NEXT_STOP = PHASE(STOP) };
 
 #define MSG(name, id, from, to, way, answers, under, max, fd, phases, next) \
 	[id] = { #name, sizeof(struct msg_##name), PEER_##from, PEER_##to, WAY_##way, MSG_##answers, \
