@@ -50,8 +50,24 @@ write_file(const char *top, const char *name, const char *file, const void *byte
 #define BAD_crypto_refused b.c.event = 0
 #define BAD_crypto_node memset(b.node, 0, sizeof b.node)
 #define BAD_crypto_surveyed b.usable = b.offered + 1
+#define BAD_link_lease b.routes = ROUTES_MAX + 1
+#define BAD_link_failed b.event = EV_tpm_policy	/* another's word */
+#define BAD_init_linked b.zero = 1
+#define BAD_init_unlinked b.error = 0
+#define BAD_broker_ask b.zero = 1
+#define BAD_broker_offline b.event = 0
+#define BAD_crypto_get b.len_bytes = UINT64_C(1) << 32
+#define BAD_net_got b.event = EV_net_short	/* and a length */
+#define BAD_crypto_post b.answer_bytes = UINT32_MAX
+#define BAD_net_posted b.len_bytes = 16385
+#define BAD_net_progress b.total_bytes = 0
+#define BAD_crypto_enrolled memset(b.ek, 0, sizeof b.ek)
+#define BAD_crypto_ticket memset(b.id, 0, sizeof b.id)
+#define BAD_crypto_offline b.boots = b.most + 1
+#define BAD_crypto_keep b.bytes[PART_initramfs - 1] = 0
+#define BAD_store_kept b.slot = SLOT_NONE	/* and kept */
 #define BAD_broker_next b.zero = UINT64_C(1) << 63
-#define BAD_crypto_chosen b.c.slot = SLOTS_MAX
+#define BAD_crypto_chosen b.c.slot = SLOT_NONE + 1
 #define BAD_crypto_none b.event = 0
 #define BAD_crypto_supplied b.total_bytes = 0
 #define BAD_crypto_rejected b.c.event = 0
@@ -88,8 +104,19 @@ write_messages(const char *top)
 static int
 write_texts(const char *top)
 {
-	static const char *const names[DOC_COUNT] = { [DOC_config] = "doc_config", [DOC_manifest] = "doc_manifest",
-		[DOC_challenge] = "doc_challenge", [DOC_report] = "doc_report" };
+#define NUM(kind, key, least, most)
+#define HEX(kind, key, bytes)
+#define BLOB(kind, key, least, most)
+#define TEXT(kind, key, least, most)
+#define WORD(kind, key, enumeration)
+#define KEYS(kind, key, most)
+#define NAMES(kind, key, least, most, lines)
+#define HAVE(kind, key, most)
+#define ENDDOC(kind)
+#define DOC(kind) "doc_" #kind,
+	static const char *const names[DOC_COUNT] = {
+#include "doc.def"
+	};
 	char text[MINISIG_MAX];
 	struct minisig_block block;
 	long n;

@@ -1,37 +1,21 @@
-/* admit() and admit_note() over whole boots: what is open, what is spent, what is forgotten.  unit_admit.c has every single case. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
+/*
+ * admit() and admit_note() over whole boots without an organisation: what is open, what is spent, what is forgotten.
+ * unit_admit.c has every single case, unit_admit_net.c the boots with a network.
+ */
+#include "admit_walk.h"
 
-#include <cmocka.h>
-
-#include "msg.h"
-
-static void
-say(struct admit_state *s, enum msg_id id, enum admit_why want)
-{
-	const struct msg_row *row = &msg_table[id];
-	enum admit_why got = admit(s, (enum peer)row->from, (enum way)row->way, id, row->size, fd_kind_count(row->fd));
-
-	if (got != want)
-		fail_msg("%s: %s, wanted %s", row->name, admit_text(got), admit_text(want));
-	if (got == ADMIT_ok)
-		admit_note(s, id);
-}
-
-/* The broker's view of one whole boot. */
+/* One whole boot, as it was before there was a network: everyone's view of it. */
 static void
 good_boot(void **state)
 {
-	struct admit_state s;
+	struct boot s;
 
 	(void)state;
-	admit_init(&s, PEER_broker);
-	assert_string_equal(phase_name(s.phase), "CLOSE");
+	boot_begin(&s);
+	both_in(&s, "CLOSE");
 	say(&s, MSG_broker_survey, ADMIT_phase);
 	say(&s, MSG_crypto_closed, ADMIT_ok);
-	assert_string_equal(phase_name(s.phase), "SURVEY");
+	both_in(&s, "SURVEY");
 	say(&s, MSG_crypto_closed, ADMIT_phase);
 	say(&s, MSG_init_started, ADMIT_unasked);
 	say(&s, MSG_broker_start, ADMIT_ok);
@@ -48,6 +32,13 @@ good_boot(void **state)
 	say(&s, MSG_store_filled, ADMIT_ok);
 	say(&s, MSG_store_filled, ADMIT_unasked);
 	say(&s, MSG_crypto_surveyed, ADMIT_ok);
+	both_in(&s, "LINK");
+	say(&s, MSG_broker_next, ADMIT_phase);
+	say(&s, MSG_crypto_offline, ADMIT_ok);	/* of its own accord: the config names no org */
+	both_in(&s, "SUPPLY");
+	say(&s, MSG_crypto_offline, ADMIT_phase);
+	say(&s, MSG_link_lease, ADMIT_phase);
+	say(&s, MSG_crypto_ticket, ADMIT_phase);
 	say(&s, MSG_crypto_chosen, ADMIT_unasked);
 	say(&s, MSG_broker_next, ADMIT_ok);
 	say(&s, MSG_broker_next, ADMIT_often);
@@ -64,34 +55,36 @@ good_boot(void **state)
 	say(&s, MSG_broker_load, ADMIT_ok);
 	say(&s, MSG_broker_load, ADMIT_phase);
 	say(&s, MSG_crypto_handover, ADMIT_way);
+	judged(&s.at[PEER_kexec], MSG_crypto_handover, ADMIT_ok);	/* it came by the lane */
+	judged(&s.at[PEER_kexec], MSG_crypto_handover, ADMIT_often);
 	say(&s, MSG_crypto_wiped, ADMIT_unasked);
 	say(&s, MSG_kexec_loaded, ADMIT_ok);
 	say(&s, MSG_broker_go, ADMIT_phase);
 	say(&s, MSG_broker_arm, ADMIT_phase);
 	say(&s, MSG_crypto_wiped, ADMIT_ok);
-	assert_string_equal(phase_name(s.phase), "GO");
+	both_in(&s, "GO");
 	say(&s, MSG_init_armed, ADMIT_unasked);
 	say(&s, MSG_broker_arm, ADMIT_ok);
 	say(&s, MSG_init_armed, ADMIT_ok);
 	say(&s, MSG_init_armed, ADMIT_often);
 	for (uint32_t id = 1; id < MSG_COUNT; id++)	/* nothing but watchdog and jump is left */
-		assert_true(id == MSG_broker_arm || id == MSG_init_armed || id == MSG_broker_go || (msg_table[id].phases & s.phase) == 0);
+		assert_true(id == MSG_broker_arm || id == MSG_init_armed || id == MSG_broker_go || (msg_table[id].phases & s.at[PEER_broker].phase) == 0);
 }
 
-/* broker_load needs crypto_verified, not only the phase; a new candidate starts anew, and at most SLOTS_MAX + 1 times. */
+/* broker_load needs crypto_verified, not only the phase; a new candidate starts anew, and at most ATTEMPTS_MAX times. */
 static void
 no_short_cut(void **state)
 {
-	struct admit_state s;
+	struct admit_state crypto;
+	struct boot s;
 
 	(void)state;
-	admit_init(&s, PEER_crypto);
-	s.phase = PHASE(RECORD);
-	say(&s, MSG_broker_load, ADMIT_unasked);
-	admit_init(&s, PEER_broker);
-	say(&s, MSG_crypto_closed, ADMIT_ok);
-	say(&s, MSG_crypto_surveyed, ADMIT_ok);
-	for (unsigned attempts = 1; attempts <= SLOTS_MAX; attempts++) {
+	admit_init(&crypto, PEER_crypto);
+	crypto.phase = PHASE(RECORD);
+	judged(&crypto, MSG_broker_load, ADMIT_unasked);
+	boot_begin(&s);
+	ALL(&s, MSG_crypto_closed, MSG_crypto_surveyed, MSG_crypto_offline);
+	for (unsigned attempts = 1; attempts < ATTEMPTS_MAX; attempts++) {
 		say(&s, MSG_broker_next, ADMIT_ok);
 		say(&s, MSG_broker_next, ADMIT_often);
 		say(&s, MSG_crypto_chosen, ADMIT_ok);
@@ -100,32 +93,59 @@ no_short_cut(void **state)
 			say(&s, MSG_crypto_supplied, ADMIT_phase);
 		}
 		say(&s, MSG_crypto_rejected, ADMIT_ok);
-		assert_string_equal(phase_name(s.phase), "SUPPLY");
+		both_in(&s, "SUPPLY");
 	}
-	assert_int_equal(s.attempts, SLOTS_MAX + 1);	/* so every one of SLOTS_MAX candidates was tried */
+	/* the ticket's generation from the cache and from the org, every slot, and one to say that there is none left */
+	assert_int_equal(s.at[PEER_broker].attempts, 1 + 1 + 8 + 1);
 	say(&s, MSG_crypto_rejected, ADMIT_attempts);
 	say(&s, MSG_crypto_surveyed, ADMIT_phase);
+	ALL(&s, MSG_broker_next, MSG_crypto_none);
+	both_in(&s, "STOP");
 }
 
 /* A fresh store-worker owes nothing of what was asked of the old one, and cannot answer it. */
 static void
 forgetting(void **state)
 {
-	struct admit_state s;
+	struct admit_state *broker;
+	struct boot s;
 
 	(void)state;
-	admit_init(&s, PEER_broker);
-	s.phase = PHASE(SURVEY);
-	admit_note(&s, MSG_broker_survey);
-	admit_note(&s, MSG_crypto_want);
-	admit_note(&s, MSG_broker_start);
-	admit_forget(&s, PEER_store);
+	boot_begin(&s);
+	broker = &s.at[PEER_broker];
+	broker->phase = s.at[PEER_crypto].phase = PHASE(SURVEY);
+	ALL(&s, MSG_broker_survey, MSG_crypto_want, MSG_broker_start);
+	admit_forget(broker, PEER_store);
 	say(&s, MSG_store_offered, ADMIT_unasked);
 	say(&s, MSG_store_filled, ADMIT_unasked);
 	say(&s, MSG_init_started, ADMIT_ok);	/* init was not replaced */
-	admit_note(&s, MSG_none);	/* no such message: no effect, no access outside the table */
-	admit_note(&s, MSG_COUNT);
-	admit_note(&s, UINT32_MAX);
+	admit_note(broker, MSG_none);	/* no such message: no effect, no access outside the table */
+	admit_note(broker, MSG_COUNT);
+	admit_note(broker, UINT32_MAX);
+}
+
+/* The store is replaced while crypto-worker ends the survey: what the fresh one offers meets it later, in whatever phase it is by then. */
+static void
+survey_ends_meanwhile(void **state)
+{
+	static const enum msg_id ways[][4] = { { MSG_none }, { MSG_link_lease, MSG_init_linked, MSG_broker_ask, MSG_none },
+		{ MSG_crypto_offline, MSG_none } };
+	static const char *const phases[] = { "LINK", "ASK", "SUPPLY" };
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		struct boot s;
+
+		boot_begin(&s);
+		ALL(&s, MSG_crypto_closed, MSG_broker_start, MSG_init_started, MSG_broker_survey);
+		boot_replaced(&s, PEER_store);
+		ALL(&s, MSG_broker_lost, MSG_broker_survey, MSG_crypto_surveyed);
+		all(&s, ways[i]);
+		both_in(&s, phases[i]);
+		ALL(&s, MSG_store_offer, MSG_store_offered);
+		say(&s, MSG_store_offer, ADMIT_unasked);	/* and no more */
+		say(&s, MSG_broker_survey, ADMIT_phase);
+	}
 }
 
 int
@@ -135,6 +155,7 @@ main(void)
 		cmocka_unit_test(good_boot),
 		cmocka_unit_test(no_short_cut),
 		cmocka_unit_test(forgetting),
+		cmocka_unit_test(survey_ends_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
