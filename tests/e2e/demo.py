@@ -58,7 +58,7 @@ def initramfs(org, name):
 def power_on(node, disk, number, name, wants):
     say("\n== power-on %d" % number)
     boot = node.power_on(disks=[disk], timeout_s=180)
-    for want in [r"\[8/8\]", "DEMO %s DONE" % name] + wants:
+    for want in [r"\[9/9\]", "DEMO %s DONE" % name] + wants:
         if not boot.find(want):
             raise SystemExit("demo: power-on %d did not show \"%s\"" % (number, want))
     if boot.find("DEMO FAILED|kexec is ON"):

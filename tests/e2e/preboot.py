@@ -134,7 +134,7 @@ def codes(boot):
 
 def reached(boot):
     """The numbered checkpoints on the console, in order."""
-    return [int(m.group(1)) for m in boot.find_all(r"\[(\d)/8\]")]
+    return [int(m.group(1)) for m in boot.find_all(r"\[(\d)/9\]")]
 
 
 def booted(boot):

@@ -99,7 +99,7 @@ class Memory:
 
     # The guest stops a moment after the line that it is stopped for.  [5/9]: hashing follows, for seconds; the secret goes behind [7/9].
     # [8/9]: the key is in what is to be jumped into, and then in /luks.key, until WIPED, where the guest itself waits.
-    LINES = r"\[4/8\]", r"\[7/8\]", "^WIPED"
+    LINES = r"\[5/9\]", r"\[8/9\]", "^WIPED"
 
     def __init__(self, node, mode):
         self.paths = [node.machine.path(n) for n in ("held", "loaded", "wiped")]
@@ -305,9 +305,9 @@ class Inside(unittest.TestCase):
 
     def check_report(self, boot, name, **wanted):
         facts, report = boot.block(name), tpmhelp.report(boot, name)
-        times = {int(m.group(2)): int(m.group(1).replace(".", "")) for m in boot.find_all(r"^sallyport +(\d+\.\d{3}) \[(\d)/8\]")}
+        times = {int(m.group(2)): int(m.group(1).replace(".", "")) for m in boot.find_all(r"^sallyport +(\d+\.\d{3}) \[(\d)/9\]")}
         ms = [int(report.pop(k)) for k in ("ms_start", "ms_closed", "ms_surveyed", "ms_supplied", "ms_verified", "ms_loading")]
-        order = [times[1], ms[0], ms[1], times[2], ms[2], times[3], ms[3], times[4], ms[4], times[5], times[6], ms[5], times[7]]
+        order = [times[1], ms[0], ms[1], times[2], ms[2], times[3], times[4], ms[3], times[5], ms[4], times[6], times[7], ms[5], times[8]]
         self.assertEqual(order, sorted(order))
         id = self.id[name]
         self.assertEqual(report, dict({

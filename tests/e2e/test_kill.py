@@ -28,7 +28,7 @@ import preboot
 DIR = os.path.join(preboot.BUILD, "e2e", "test_kill")
 TIMEOUT_S = 150         # of one power-on: whatever takes longer hangs
 SLOW_TIMEOUT_S = 330    # with the broker's own deadlines, broker/steps.c
-PHASES = ("CLOSE", "SURVEY", "SUPPLY", "VERIFY", "RECORD", "LOAD", "GO")
+PHASES = ("CLOSE", "SURVEY", "LINK", "SUPPLY", "VERIFY", "RECORD", "LOAD", "GO")
 COMPILE = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Wswitch-enum", "-Werror"]
 KILLER = ("killer.c", "killer_act.c", "killer_look.c", "killer_see.c")
 # What preboot's console may show: our lines, the kernel's, and those of the tester. Anything else would be a prompt.
@@ -56,7 +56,7 @@ CHAINS = {
         row("crypto", "LOAD", "stop", "broker_load", "received", [701], only="all", name="begun"),
         row("crypto", "LOAD", "stop", "crypto_handover", "before", [701], only="all", name="written"),
         row("crypto", "LOAD", "stop", "kexec_loaded", "received", [701], only="all", name="loaded"),
-        row("crypto", "GO", "boots", "crypto_wiped", "after", seen=6),
+        row("crypto", "GO", "boots", "crypto_wiped", "after", seen=7),
     ],
     # The only one that could reboot in order: said and waited like any other stop, and then the end is init's.
     "kexec": [
@@ -67,7 +67,7 @@ CHAINS = {
         row("kexec", "LOAD", "stop", "kexec_loaded", "before", [701]),
         row("kexec", "LOAD", "stop", "crypto_handover", "received", [701], only="all", name="handed"),
         row("kexec", "LOAD", "stop", "kexec_loaded", "after", [701], only="all", name="loaded"),
-        row("kexec", "GO", "stop", "broker_go", "received", [701], seen=8),
+        row("kexec", "GO", "stop", "broker_go", "received", [701], seen=9),
     ],
     "broker": [
         row("broker", "CLOSE", "reboot", "crypto_closed", "before"),
@@ -76,7 +76,7 @@ CHAINS = {
         row("broker", "VERIFY", "reboot", "crypto_verified", "before"),
         row("broker", "RECORD", "reboot", "store_recorded", "received"),
         row("broker", "LOAD", "reboot", "kexec_loaded", "routed"),
-        row("broker", "GO", "reboot", "broker_go", "before", seen=8),
+        row("broker", "GO", "reboot", "broker_go", "before", seen=9),
     ],
     # kill(2) does nothing to PID 1, whoever sends it; a death that it cannot ignore is a panic, and that is a reboot.
     "init": [
@@ -86,7 +86,7 @@ CHAINS = {
         row("init", "VERIFY", "reboot", "crypto_verified", "before", how="exit"),
         row("init", "RECORD", "reboot", "store_recorded", "before", how="exit"),
         row("init", "LOAD", "reboot", "kexec_loaded", "before", how="exit"),
-        row("init", "GO", "reboot", "broker_go", "before", how="exit", seen=8),
+        row("init", "GO", "reboot", "broker_go", "before", how="exit", seen=9),
         row("init", "CLOSE", "boots", "any", "before", name="SIGKILL", times=99),
     ],
     # Replaced where it is needed; where nobody waits for it, it is not missed.
@@ -96,7 +96,7 @@ CHAINS = {
         row("store", "VERIFY", "boots", "crypto_verified", "before"),
         row("store", "RECORD", "boots", "broker_record", "received"),
         row("store", "LOAD", "boots", "kexec_loaded", "before"),
-        row("store", "GO", "boots", "broker_go", "before", seen=8),
+        row("store", "GO", "boots", "broker_go", "before", seen=9),
         row("store", "SURVEY", "boots", "broker_survey", "received", only="all", name="asked"),
         row("store", "SURVEY", "boots", "store_offer", "after", only="all", name="offered"),
         row("store", "SURVEY", "boots", "store_offered", "after", only="all", name="done"),
@@ -233,7 +233,7 @@ class Kill(unittest.TestCase):
         verb = "held" if r.options.get("how") == "hang" else "killed"
         self.assertEqual([boot.lines[n][1] for n in done],
                          ["KILLER %s %s at %s %s" % (verb, r.program, r.message, r.when)] * r.options.get("times", 1))
-        marks = [re.search(r"\[(\d)/8\]", text) for _, text in boot.lines[:done[0]]]
+        marks = [re.search(r"\[(\d)/9\]", text) for _, text in boot.lines[:done[0]]]
         self.assertEqual([int(m.group(1)) for m in marks if m][-1], r.seen)
 
     def check(self, chain, r):

@@ -91,7 +91,7 @@ class Tpm(unittest.TestCase):
         facts = boot.block("gen")
         self.assertEqual({k[5:]: v for k, v in facts.items() if k.startswith("pcr8.")},
                          {b: tpmhelp.extended(b, tpmhelp.LATCH, bytes.fromhex(self.id)) for b in banks}, boot.serial)
-        said = boot.find(r"\[2/8\].* PCR 8 extended in (\d) bank")
+        said = boot.find(r"\[2/9\].* PCR 8 extended in (\d) bank")
         self.assertEqual(int(said.group(1)), len(banks), boot.serial)
 
     # The machine itself: enrolled, four banks; and every later boot.
@@ -214,7 +214,7 @@ class Tpm(unittest.TestCase):
         node = cls.blank("header", image=cls.image_first)
         used = cls.changed(node, "8")
         index = tpmhelp.index(node.machine)
-        cut = node.power_on(on=[(r"\[2/8\]", lambda b: b.power_cut())])
+        cut = node.power_on(on=[(r"\[2/9\]", lambda b: b.power_cut())])
         return used, index, cut, node.power_on(stop_on=DONE)
 
     def test_pcr8_used_before_enrolment(self):

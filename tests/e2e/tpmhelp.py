@@ -113,7 +113,7 @@ def clone(node, name):
 
 def node_of(boot):
     """The node id of the console."""
-    said = boot.find(r"\[2/8\].* node ([0-9a-f]{32})")
+    said = boot.find(r"\[2/9\].* node ([0-9a-f]{32})")
     return said.group(1) if said else None
 
 

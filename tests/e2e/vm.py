@@ -3,7 +3,7 @@
     m = Machine("build/e2e/x")                  # owns disk images and the TPM's state; both outlive a power-on
     disk = m.disk("cache", size_mb=64)          # or source=FILE to start from a copy
     r = m.boot(kernel, initrd, "console=ttyS0", disks=[disk], timeout_s=60, stop_on=r"GENERATION DONE",
-               on=[(r"PLANTED", lambda vm: vm.dump(m.path("ram"))), (r"\\[3/8\\]", lambda vm: vm.power_cut())])
+               on=[(r"PLANTED", lambda vm: vm.dump(m.path("ram"))), (r"\\[3/9\\]", lambda vm: vm.power_cut())])
     r.lines [(seconds, text)]  r.serial  r.exit_status  r.timed_out  r.stopped_on  r.find(regex)  r.time_of(regex)
 
 Nothing sleeps: serial lines, QMP answers, the end of a process and the time-out are the only things waited for. QEMU with
