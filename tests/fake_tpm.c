@@ -105,6 +105,100 @@ tpm_pcr(struct tpm *tpm, unsigned pcr, uint8_t out[32])
 	return fake.pcr;
 }
 
+enum event
+tpm_state_begin(struct tpm *tpm)
+{
+	assert_non_null(tpm);
+	assert_int_equal(fake.closes, 1);	/* only then may it be written */
+	assert_int_equal(fake.enrols, 1);
+	fake.begins++;
+	return fake.begin;
+}
+
+enum event
+tpm_state_read(struct tpm *tpm, struct tpm_state *out)
+{
+	assert_non_null(tpm);
+	if (fake.state_read == EV_none)
+		*out = fake.state;
+	return fake.state_read;
+}
+
+enum event
+tpm_state_write(struct tpm *tpm, const struct tpm_state *state)
+{
+	assert_non_null(tpm);
+	assert_int_equal(fake.closes, 1);
+	assert_int_equal(fake.measures, 0);	/* behind the manifest's measurement nothing can be written */
+	fake.writes++;
+	if (fake.state_write == EV_none)
+		fake.state = *state;
+	return fake.state_write;
+}
+
+enum event
+tpm_ak_make(struct tpm *tpm)
+{
+	assert_non_null(tpm);
+	assert_int_equal(fake.enrols, 0);	/* an enrolment that is cut begins anew */
+	fake.aks++;
+	return fake.ak;
+}
+
+enum event
+tpm_ak_public(struct tpm *tpm, uint8_t out[TPM_PUBLIC_MAX], uint32_t *bytes)
+{
+	assert_non_null(tpm);
+	memset(out, 'a', FAKE_PUBLIC_BYTES);
+	*bytes = FAKE_PUBLIC_BYTES;
+	return fake.ak;
+}
+
+enum event
+tpm_ek_public(struct tpm *tpm, uint8_t out[TPM_PUBLIC_MAX], uint32_t *bytes, uint8_t cert[TPM_CERT_MAX], uint32_t *cert_bytes)
+{
+	assert_non_null(tpm);
+	memset(out, 'e', FAKE_PUBLIC_BYTES);
+	*bytes = FAKE_PUBLIC_BYTES;
+	memset(cert, 'c', FAKE_PUBLIC_BYTES);
+	*cert_bytes = FAKE_PUBLIC_BYTES;
+	return fake.ek;
+}
+
+/* The signature is what was signed, so that the test can tell what that was. */
+enum event
+tpm_quote(struct tpm *tpm, const uint8_t qualifying[32], struct tpm_quote *out)
+{
+	assert_non_null(tpm);
+	assert_int_equal(fake.measures, 0);
+	memset(out, 'q', sizeof *out);
+	out->attest_bytes = FAKE_PUBLIC_BYTES;
+	out->signature_bytes = 32;
+	memcpy(out->signature, qualifying, 32);
+	fake.quotes++;
+	return fake.quote;
+}
+
+enum event
+tpm_activate(struct tpm *tpm, const uint8_t *blob, uint32_t blob_bytes, const uint8_t *secret, uint32_t secret_bytes, uint8_t sec_out[32])
+{
+	assert_non_null(tpm);
+	assert_true(blob_bytes >= 32 && secret_bytes > 0 && blob != NULL && secret != NULL);
+	memcpy(sec_out, blob, 32);
+	fake.activates++;
+	return fake.activate;
+}
+
+enum event
+tpm_take_owner(struct tpm *tpm, const uint8_t sec_owner[TPM_AUTH_BYTES], const uint8_t sec_lockout[TPM_AUTH_BYTES])
+{
+	assert_non_null(tpm);
+	assert_memory_not_equal(sec_owner, sec_lockout, TPM_AUTH_BYTES);
+	memcpy(fake.owner, sec_owner, TPM_AUTH_BYTES);
+	fake.owns++;
+	return fake.own;
+}
+
 void
 tpm_finish(struct tpm *tpm)
 {
