@@ -8,6 +8,7 @@
 
 enum {
 	MTU_LEAST = 576,	/* what every IPv4 host takes, RFC 791 */
+	MTU_LEAST_V6 = 1280,	/* under it the kernel takes IPv6 off the interface, RFC 8200, 5 */
 	MTU_MOST = 9000,	/* jumbo frames; more is a driver's own affair */
 	OFFLINE_MOST = 1000000,	/* as in doc.def */
 	LEASE_FIELDS = 12,
@@ -87,7 +88,7 @@ check_link_lease(const struct msg_link_lease *body)
 	for (int i = 0; i < DNS_MAX; i++)
 		if (!none_or_host(body->dns[i]))
 			return 8;
-	if (body->mtu != 0 && !within(body->mtu, MTU_LEAST, MTU_MOST))
+	if (body->mtu != 0 && !within(body->mtu, has_address && is_v4(body->address) ? MTU_LEAST : MTU_LEAST_V6, MTU_MOST))
 		return 9;
 	/* lease_s: any; preboot is over before it ends */
 	if (body->routes > ROUTES_MAX || (body->routes > 0 && (!has_address || !is_v4(body->address))))

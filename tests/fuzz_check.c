@@ -21,12 +21,17 @@ static void
 relied_on(uint32_t id, const void *body)
 {
 	struct msg_crypto_handover handover;
+	struct msg_link_lease lease;
 
-	if (id != MSG_crypto_handover)
-		return;
-	memcpy(&handover, body, sizeof handover);
-	MUST(strnlen(handover.cmdline, sizeof handover.cmdline) == handover.cmdline_bytes);
-	MUST(handover.cmdline_bytes <= CMDLINE_MAX);
+	if (id == MSG_crypto_handover) {
+		memcpy(&handover, body, sizeof handover);
+		MUST(strnlen(handover.cmdline, sizeof handover.cmdline) == handover.cmdline_bytes);
+		MUST(handover.cmdline_bytes <= CMDLINE_MAX);
+	} else if (id == MSG_link_lease) {
+		memcpy(&lease, body, sizeof lease);
+		MUST(strnlen(lease.interface, sizeof lease.interface) < sizeof lease.interface);
+		MUST(lease.routes <= ROUTES_MAX && lease.prefix <= 128);
+	}
 }
 
 int
@@ -40,7 +45,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(body, data, size < sizeof *body ? size : sizeof *body);
 	memcpy(&before, body, sizeof before);
 	wrong = CHECK_OF(body);
-	MUST(wrong >= 0 && wrong <= 11);	/* no message has more fields */
+	MUST(wrong >= 0 && wrong <= 16);	/* no message has more fields */
 	MUST(msg_check(ID_OF, body) == wrong);
 	MUST(memcmp(body, &before, sizeof before) == 0);
 	if (wrong == 0)
