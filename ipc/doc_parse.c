@@ -237,7 +237,7 @@ take_have(const struct doc_line *line, struct span value, uint8_t *field)
 	memcpy(&have, field, sizeof have);
 	if (take_hex(id, sizeof have.row[n].id, sizeof have.row[n].id, have.row[n].id) != DOC_ok ||
 	    take_number(version, 1, DOC_VERSION_MAX, (uint8_t *)&have.row[n].version) != DOC_ok ||
-	    take_word(rest, line->words, STATE_failed, &have.row[n].state) != DOC_ok)
+	    take_word(rest, line->words, line->most, &have.row[n].state) != DOC_ok)
 		return DOC_inventory;
 	for (uint32_t i = 0; i < n; i++)	/* one generation has one state */
 		if (memcmp(have.row[i].id, have.row[n].id, sizeof have.row[n].id) == 0)

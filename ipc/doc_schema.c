@@ -33,7 +33,8 @@
 	{ #key, words_##enumeration, 0, sizeof words_##enumeration / sizeof words_##enumeration[0] - 1, AT(kind, key), DOC_oneof, 1, 1 },
 #define KEYS(kind, key, most) { #key, NULL, 0, 0, AT(kind, key), DOC_pubkeys, 1, most },
 #define NAMES(kind, key, least, most, lines) { #key, NULL, least, most, AT(kind, key), DOC_names, 0, lines },
-#define HAVE(kind, key, most) { #key, words_state, 0, 0, AT(kind, key), DOC_haves, 0, most },
+#define HAVE(kind, key, most) \
+	{ #key, words_state, 0, sizeof words_state / sizeof words_state[0] - 1, AT(kind, key), DOC_haves, 0, most },
 #define ENDDOC(kind) };
 #include "doc.def"
 
@@ -162,7 +163,7 @@ doc_why_text(enum doc_why why)
 	case DOC_too_many:
 		return "too many lines of this key";
 	case DOC_inventory:
-		return "not an id, a version and a state";
+		return "not an id, a version and a state, or an id that is listed already";
 	}
 	return "?";
 }
@@ -189,6 +190,7 @@ doc_allowed(enum doc_kind kind, const char *key, char *buf, size_t cap_bytes)
 	const struct doc_schema *schema = doc_schema(kind);
 	const struct doc_line *line = NULL;
 	unsigned long long least, most;
+	char words[64];
 
 	if (cap_bytes == 0)
 		return;
@@ -227,7 +229,8 @@ doc_allowed(enum doc_kind kind, const char *key, char *buf, size_t cap_bytes)
 		    line->lines_most);
 		return;
 	case DOC_haves:
-		(void)snprintf(buf, cap_bytes, "an id of 64 hexadecimal digits, a version and new, begun, healthy or failed; at most %u such lines",
+		join_words(line, words, sizeof words);
+		(void)snprintf(buf, cap_bytes, "an id of 64 hexadecimal digits, a version and %s; at most %u such lines, no id twice", words,
 		    line->lines_most);
 		return;
 	}

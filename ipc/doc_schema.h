@@ -11,8 +11,8 @@ enum doc_type { DOC_num, DOC_hexa, DOC_blob, DOC_string, DOC_oneof, DOC_pubkeys,
 
 struct doc_line {
 	const char *key;
-	const char *const *words;	/* DOC_oneof */
-	uint64_t least, most;		/* value, bytes, index of a word; DOC_pubkeys: lines; DOC_hexa: both the number of bytes */
+	const char *const *words;	/* DOC_oneof, DOC_haves */
+	uint64_t least, most;		/* value, bytes, index of a word; DOC_hexa: both the number of bytes */
 	uint16_t offset;		/* of the field in struct doc_KIND */
 	uint8_t type;			/* enum doc_type */
 	uint8_t lines_least, lines_most;

@@ -102,7 +102,7 @@ put_haves(struct sink *sink, const struct doc_line *line, const uint8_t *field)
 	if (have.count > line->lines_most)
 		return -EINVAL;
 	for (uint32_t i = 0; i < have.count; i++) {
-		if (have.row[i].version < 1 || have.row[i].version > DOC_VERSION_MAX || have.row[i].state > STATE_failed)
+		if (have.row[i].version < 1 || have.row[i].version > DOC_VERSION_MAX || have.row[i].state > line->most)
 			return -EINVAL;
 		for (uint32_t j = 0; j < i; j++)
 			if (memcmp(have.row[i].id, have.row[j].id, sizeof have.row[i].id) == 0)

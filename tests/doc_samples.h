@@ -1,29 +1,48 @@
 #ifndef TESTS_DOC_SAMPLES_H
 #define TESTS_DOC_SAMPLES_H
 /* The parser as the tests call it: what is accepted must round. */
+#include <assert.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "doc_texts.h"
 
-static const size_t sample_bytes[DOC_COUNT] = { [DOC_config] = sizeof(struct doc_config), [DOC_manifest] = sizeof(struct doc_manifest),
-	[DOC_challenge] = sizeof(struct doc_challenge), [DOC_report] = sizeof(struct doc_report) };
+#define NUM(kind, key, least, most)
+#define HEX(kind, key, bytes)
+#define BLOB(kind, key, least, most)
+#define TEXT(kind, key, least, most)
+#define WORD(kind, key, enumeration)
+#define KEYS(kind, key, most)
+#define NAMES(kind, key, least, most, lines)
+#define HAVE(kind, key, most)
+#define ENDDOC(kind)
+#define DOC(kind) [DOC_##kind] = sizeof(struct doc_##kind),
+static const size_t sample_bytes[DOC_COUNT] = {
+#include "doc.def"
+};
 
+#define NUM(kind, key, least, most)
+#define HEX(kind, key, bytes)
+#define BLOB(kind, key, least, most)
+#define TEXT(kind, key, least, most)
+#define WORD(kind, key, enumeration)
+#define KEYS(kind, key, most)
+#define NAMES(kind, key, least, most, lines)
+#define HAVE(kind, key, most)
+#define ENDDOC(kind)
+#define DOC(kind) struct doc_##kind kind;
 union sample_any {
-	struct doc_config config;
-	struct doc_manifest manifest;
-	struct doc_challenge challenge;
-	struct doc_report report;
-	uint8_t bytes[8192];
+#include "doc.def"
 };
 
 /* doc_parse(); an accepted text must come back from the writer byte for byte, into a buffer of just that size and into no smaller one. */
-static int
+static inline int
 parse_round(enum doc_kind kind, const char *text, size_t n, struct doc_error *error)
 {
 	static char again[DOC_MAX];
@@ -47,5 +66,22 @@ parse_round(enum doc_kind kind, const char *text, size_t n, struct doc_error *er
 	assert_int_equal(doc_write(kind, &out, again, n), (long)n);
 	assert_memory_equal(again, text, n);
 	return 0;
+}
+
+/* Puts put for the first old of the kind's base document.  Its length. */
+static inline size_t
+replaced(enum doc_kind kind, const char *old, const char *put, char out[DOC_MAX])
+{
+	const char *at = strstr(sample[kind], old);
+	size_t head;
+
+	if (at == NULL)
+		fail_msg("\"%s\" is not in %s", old, sample[kind]);
+	head = (size_t)(at - sample[kind]);
+	assert_true(strlen(sample[kind]) - strlen(old) + strlen(put) <= DOC_MAX);
+	memcpy(out, sample[kind], head);
+	memcpy(out + head, put, strlen(put));
+	memcpy(out + head + strlen(put), at + strlen(old), strlen(at + strlen(old)));
+	return head + strlen(put) + strlen(at + strlen(old));
 }
 #endif

@@ -1,6 +1,6 @@
 /*
  * Fuzz target of the documents' parser, all kinds: whatever is accepted is accepted as one kind only, and comes out of the writer
- * byte for byte; every refusal names a line and a reason.
+ * byte for byte; every refusal names a line and a reason; and where a document or a signature begins is a line's begin.
  */
 #include <errno.h>
 #include <string.h>
@@ -12,9 +12,12 @@ union any {
 #define DOC(kind) struct doc_##kind kind;
 #define NUM(kind, key, least, most)
 #define HEX(kind, key, bytes)
+#define BLOB(kind, key, least, most)
 #define TEXT(kind, key, least, most)
 #define WORD(kind, key, enumeration)
 #define KEYS(kind, key, most)
+#define NAMES(kind, key, least, most, lines)
+#define HAVE(kind, key, most)
 #define ENDDOC(kind)
 #include "doc.def"
 };
@@ -23,12 +26,40 @@ static const size_t bytes_of[DOC_COUNT] = {
 #define DOC(kind) sizeof(struct doc_##kind),
 #define NUM(kind, key, least, most)
 #define HEX(kind, key, bytes)
+#define BLOB(kind, key, least, most)
 #define TEXT(kind, key, least, most)
 #define WORD(kind, key, enumeration)
 #define KEYS(kind, key, most)
+#define NAMES(kind, key, least, most, lines)
+#define HAVE(kind, key, most)
 #define ENDDOC(kind)
 #include "doc.def"
 };
+
+static const char *const first[DOC_COUNT] = {
+#define DOC(kind) "sallyport-" #kind " 1\n",
+#define NUM(kind, key, least, most)
+#define HEX(kind, key, bytes)
+#define BLOB(kind, key, least, most)
+#define TEXT(kind, key, least, most)
+#define WORD(kind, key, enumeration)
+#define KEYS(kind, key, most)
+#define NAMES(kind, key, least, most, lines)
+#define HAVE(kind, key, most)
+#define ENDDOC(kind)
+#include "doc.def"
+};
+
+/* Found at the begin of a line that says so, or nowhere. */
+static void
+found(const uint8_t *data, size_t size, size_t at, const char *text)
+{
+	MUST(at <= size);
+	if (at == size)
+		return;
+	MUST(at == 0 || data[at - 1] == '\n');
+	MUST(size - at >= strlen(text) && memcmp(data + at, text, strlen(text)) == 0);
+}
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -39,8 +70,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned k = 0; k < DOC_COUNT; k++) {
 		struct doc_error error;
 		union any out;
+		size_t at = doc_find((enum doc_kind)k, data, size);
 		int result = doc_parse((enum doc_kind)k, data, size, &out, bytes_of[k], &error);
 
+		found(data, size, at, first[k]);
 		if (result != 0) {
 			MUST(result == -EBADMSG && error.why != DOC_ok && error.line >= 1 && error.line <= DOC_MAX + 1);
 			MUST(memchr(error.key, '\0', sizeof error.key) != NULL);
@@ -48,9 +81,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			continue;
 		}
 		accepted++;
+		MUST(at == 0);
 		MUST(doc_write((enum doc_kind)k, &out, again, sizeof again) == (long)size);
 		MUST(memcmp(again, data, size) == 0);
 	}
 	MUST(accepted <= 1);
+	found(data, size, doc_find_signature(data, size), "untrusted comment:");
+	MUST(accepted == 0 || doc_find_signature(data, size) == size);
 	return 0;
 }

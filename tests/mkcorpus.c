@@ -117,8 +117,9 @@ write_texts(const char *top)
 	static const char *const names[DOC_COUNT] = {
 #include "doc.def"
 	};
-	char text[MINISIG_MAX];
+	static char text[DOC_MAX];
 	struct minisig_block block;
+	size_t head = (size_t)(strstr(sample_config, "\norg ") + 1 - sample_config);
 	long n;
 	int bad = 0;
 
@@ -126,10 +127,16 @@ write_texts(const char *top)
 		bad |= write_file(top, names[k], "good", sample[k], strlen(sample[k]));
 		bad |= write_file(top, names[k], "bad", sample[k], strlen(sample[k]) - 1);	/* no LF at the end */
 	}
+	/* What the network brings one behind the other, and lines that may be absent. */
+	(void)snprintf(text, sizeof text, "%s%s", sample_request, sample_quote);
+	bad |= write_file(top, "doc_request", "bad_quote_follows", text, strlen(text));
+	bad |= write_file(top, "doc_request", "good_empty", sample_request, (size_t)(strstr(sample_request, "have") - sample_request));
+	(void)snprintf(text, sizeof text, "%.*s%s", (int)head, sample_config, CONFIG_NO_ORG);
+	bad |= write_file(top, "doc_config", "good_no_org", text, strlen(text));
 	memset(&block, 7, sizeof block);
 	block.comment_bytes = 20;
 	memcpy(block.comment, "timestamp:1760000000", block.comment_bytes);
-	n = minisig_write(&block, "signature from minisign secret key", text, sizeof text);
+	n = minisig_write(&block, "signature from minisign secret key", text, MINISIG_MAX);
 	if (n < 0)
 		return (int)n;
 	memcpy(text + n, text, (size_t)n);	/* two blocks */

@@ -60,7 +60,7 @@ mutations(void **state)
 	enum { ROUNDS = 300000 };
 	static char text[DOC_MAX];
 	struct doc_error error;
-	unsigned good = 0, whys[DOC_too_many + 1] = { 0 };
+	unsigned good = 0, whys[DOC_inventory + 1] = { 0 };
 
 	(void)state;
 	for (unsigned i = 0; i < ROUNDS; i++) {
@@ -77,8 +77,9 @@ mutations(void **state)
 	}
 	print_message("%u mutations, %u accepted, all of them round\n", ROUNDS, good);
 	assert_in_range(good, ROUNDS / 100, ROUNDS / 2);
-	for (unsigned why = DOC_no_end; why <= DOC_pubkey; why++)	/* the mutations reach every reason but the two sizes */
-		assert_int_not_equal(whys[why], 0);
+	for (unsigned why = DOC_no_end; why <= DOC_inventory; why++)	/* the mutations reach every reason but the two sizes */
+		if (whys[why] == 0 && why != DOC_too_many)
+			fail_msg("never: %s", doc_why_text((enum doc_why)why));
 }
 
 int
