@@ -154,8 +154,6 @@ check_crypto_refused(const struct msg_crypto_refused *body)
 
 	if (wrong != 0)
 		return wrong;
-	if (body->c.slot >= SLOTS_MAX)	/* SURVEY knows nothing of the org */
-		return 3;
 	if (!check_known(body->c.event))
 		return 4;
 	return body->c.line > LINES_MAX ? 8 : 0;

@@ -24,54 +24,54 @@ static const struct expect {
 	const char *phases;
 	char next;		/* or ' ' */
 } table[] = {
-	{ "crypto_closed",    1, 'c', 'b', 'h', 24,   0, 1,   0,  "C",         'S' },
-	{ "crypto_failed",    2, 'c', 'b', 'h', 8,    0, 1,   0,  "CSKAUVRL",  '.' },
-	{ "broker_start",     3, 'b', 'i', 'h', 8,    0, 12,  0,  "CSKAUVR.",  ' ' },
-	{ "init_started",     4, 'i', 'b', 'h', 8,    1, 12,  3,  "CSKAUVR.",  ' ' },
-	{ "broker_lost",      5, 'b', 'c', 'h', 8,    0, 12,  0,  "SKAUVR",    ' ' },
-	{ "broker_survey",    6, 'b', 's', 'h', 8,    0, 4,   0,  "S",         ' ' },
-	{ "store_offer",      7, 's', 'c', 'h', 40,   0, 32,  6,  "SKAU.",     ' ' },
-	{ "store_offered",    8, 's', 'c', 'h', 16,   0, 4,   6,  "SKAU.",     ' ' },
-	{ "crypto_want",      9, 'c', 's', 'h', 24,   1, 80,  0,  "SU",        ' ' },
-	{ "store_filled",    10, 's', 'c', 'h', 16,   0, 80,  9,  "SU.",       ' ' },
-	{ "store_progress",  11, 's', 'b', 'h', 24,   0, 255, 9,  "SU.",       ' ' },
-	{ "crypto_refused",  12, 'c', 'b', 'h', 64,   0, 40,  0,  "S",         ' ' },
-	{ "crypto_node",     13, 'c', 's', 'h', 16,   0, 4,   0,  "S",         ' ' },
-	{ "crypto_surveyed", 14, 'c', 'b', 'h', 8,    0, 1,   0,  "S",         'K' },
-	{ "link_lease",      15, 'l', 'i', 'h', 304,  0, 1,   0,  "K.",        ' ' },
-	{ "link_failed",     16, 'l', 'b', 'h', 8,    0, 1,   0,  "K.",        ' ' },
-	{ "init_linked",     17, 'i', 'b', 'h', 8,    0, 1,   15, "K",         'A' },
-	{ "init_unlinked",   18, 'i', 'b', 'h', 8,    0, 1,   15, "K",         ' ' },
-	{ "broker_ask",      19, 'b', 'c', 'h', 8,    0, 1,   0,  "KA",        'A' },	/* crypto-worker saw no init_linked */
-	{ "broker_offline",  20, 'b', 'c', 'h', 8,    0, 1,   0,  "KAU",       ' ' },	/* it may have decided by itself just then */
-	{ "crypto_get",      21, 'c', 'n', 'h', 56,   1, 40,  0,  "AU",        ' ' },
-	{ "net_got",         22, 'n', 'c', 'h', 24,   0, 40,  21, "AU.",       ' ' },
-	{ "crypto_post",     23, 'c', 'n', 'h', 24,   2, 12,  0,  "A",         ' ' },
-	{ "net_posted",      24, 'n', 'c', 'h', 16,   0, 12,  23, "A.",        ' ' },
-	{ "net_progress",    25, 'n', 'b', 'h', 24,   0, 255, 21, "AU.",       ' ' },
-	{ "crypto_enrolled", 26, 'c', 'b', 'h', 40,   0, 2,   0,  "A",         ' ' },
-	{ "crypto_ticket",   27, 'c', 'b', 'h', 56,   0, 1,   0,  "A",         'U' },
-	{ "crypto_offline",  28, 'c', 'b', 'h', 16,   0, 1,   0,  "KA",        'U' },
-	{ "broker_next",     29, 'b', 'c', 'h', 8,    0, 1,   0,  "U",         ' ' },
-	{ "crypto_chosen",   30, 'c', 'b', 'h', 80,   0, 1,   29, "U",         ' ' },
-	{ "crypto_none",     31, 'c', 'b', 'h', 8,    0, 1,   29, "U",         '.' },
-	{ "crypto_keep",     32, 'c', 's', 'h', 72,   1, 8,   0,  "U",         ' ' },
-	{ "store_kept",      33, 's', 'c', 'h', 16,   0, 8,   32, "U.",        ' ' },
-	{ "crypto_supplied", 34, 'c', 'b', 'h', 8,    0, 1,   0,  "U",         'V' },
-	{ "crypto_rejected", 35, 'c', 'b', 'h', 64,   0, 1,   0,  "UV",        'U' },
-	{ "crypto_verified", 36, 'c', 'b', 'h', 72,   0, 1,   0,  "V",         'R' },
-	{ "broker_record",   37, 'b', 's', 'h', 48,   0, 8,   0,  "R.",        ' ' },
-	{ "store_recorded",  38, 's', 'b', 'h', 8,    0, 8,   37, "R.",        ' ' },
-	{ "broker_load",     39, 'b', 'c', 'h', 8,    0, 1,   36, "R",         'L' },
-	{ "crypto_handover", 40, 'c', 'k', 'l', 2072, 2, 1,   0,  "L",         ' ' },
-	{ "kexec_loaded",    41, 'k', 'c', 'h', 8,    0, 1,   0,  "L.",        ' ' },
-	{ "crypto_wiped",    42, 'c', 'b', 'h', 8,    0, 1,   41, "L",         'G' },
-	{ "crypto_unloaded", 43, 'c', 'b', 'h', 8,    0, 1,   41, "L",         '.' },
-	{ "broker_arm",      44, 'b', 'i', 'h', 8,    0, 1,   0,  "G",         ' ' },
-	{ "init_armed",      45, 'i', 'b', 'h', 8,    0, 1,   44, "G.",        ' ' },
-	{ "broker_go",       46, 'b', 'k', 'h', 8,    0, 1,   41, "G",         ' ' },
-	{ "broker_reboot",   47, 'b', 'k', 'h', 8,    0, 1,   0,  ".",         ' ' },
-	{ "broker_stop",     48, 'b', 'i', 'h', 8,    0, 1,   0,  ".",         ' ' },
+	{ "crypto_closed",    1, 'c', 'b', 'h', 24,   0, 1,   0,  "C",          'S' },
+	{ "crypto_failed",    2, 'c', 'b', 'h', 8,    0, 1,   0,  "CSKAUVRL",   '.' },
+	{ "broker_start",     3, 'b', 'i', 'h', 8,    0, 12,  0,  "CSKAUVR.",   ' ' },
+	{ "init_started",     4, 'i', 'b', 'h', 8,    1, 12,  3,  "CSKAUVR.",   ' ' },
+	{ "broker_lost",      5, 'b', 'c', 'h', 8,    0, 12,  0,  "SKAUVR",     ' ' },
+	{ "broker_survey",    6, 'b', 's', 'h', 8,    0, 4,   0,  "S",          ' ' },
+	{ "store_offer",      7, 's', 'c', 'h', 40,   0, 32,  6,  "SKAU.",      ' ' },
+	{ "store_offered",    8, 's', 'c', 'h', 16,   0, 4,   6,  "SKAU.",      ' ' },
+	{ "crypto_want",      9, 'c', 's', 'h', 24,   1, 80,  0,  "SU",         ' ' },
+	{ "store_filled",    10, 's', 'c', 'h', 16,   0, 80,  9,  "SKAU.",      ' ' },
+	{ "store_progress",  11, 's', 'b', 'h', 24,   0, 255, 9,  "SKAU.",      ' ' },
+	{ "crypto_refused",  12, 'c', 'b', 'h', 64,   0, 40,  0,  "SU",         ' ' },
+	{ "crypto_node",     13, 'c', 's', 'h', 16,   0, 4,   0,  "S",          ' ' },
+	{ "crypto_surveyed", 14, 'c', 'b', 'h', 8,    0, 1,   0,  "S",          'K' },
+	{ "link_lease",      15, 'l', 'i', 'h', 304,  0, 1,   0,  "K",          ' ' },
+	{ "link_failed",     16, 'l', 'b', 'h', 8,    0, 1,   0,  "K",          ' ' },
+	{ "init_linked",     17, 'i', 'b', 'h', 8,    0, 1,   15, "K.",         ' ' },
+	{ "init_unlinked",   18, 'i', 'b', 'h', 8,    0, 1,   15, "K.",         ' ' },
+	{ "broker_ask",      19, 'b', 'c', 'h', 8,    0, 1,   0,  "K",          'A' },	/* init_linked is nothing to crypto-worker: both enter ASK by this */
+	{ "broker_offline",  20, 'b', 'c', 'h', 8,    0, 1,   0,  "K",          ' ' },	/* in ASK crypto-worker hears of a loss, and decides */
+	{ "crypto_get",      21, 'c', 'n', 'h', 56,   1, 40,  0,  "AU",         ' ' },
+	{ "net_got",         22, 'n', 'c', 'h', 24,   0, 40,  21, "AU",         ' ' },
+	{ "crypto_post",     23, 'c', 'n', 'h', 24,   2, 12,  0,  "A",          ' ' },
+	{ "net_posted",      24, 'n', 'c', 'h', 16,   0, 12,  23, "A",          ' ' },
+	{ "net_progress",    25, 'n', 'b', 'h', 24,   0, 255, 21, "AU",         ' ' },
+	{ "crypto_enrolled", 26, 'c', 'b', 'h', 40,   0, 2,   0,  "A",          ' ' },
+	{ "crypto_ticket",   27, 'c', 'b', 'h', 56,   0, 1,   0,  "A",          'U' },
+	{ "crypto_offline",  28, 'c', 'b', 'h', 16,   0, 1,   0,  "KA",         'U' },
+	{ "broker_next",     29, 'b', 'c', 'h', 8,    0, 1,   0,  "U",          ' ' },
+	{ "crypto_chosen",   30, 'c', 'b', 'h', 80,   0, 1,   29, "U",          ' ' },
+	{ "crypto_none",     31, 'c', 'b', 'h', 8,    0, 1,   29, "U",          '.' },
+	{ "crypto_keep",     32, 'c', 's', 'h', 72,   1, 8,   0,  "U",          ' ' },
+	{ "store_kept",      33, 's', 'c', 'h', 16,   0, 8,   32, "U.",         ' ' },
+	{ "crypto_supplied", 34, 'c', 'b', 'h', 8,    0, 1,   0,  "U",          'V' },
+	{ "crypto_rejected", 35, 'c', 'b', 'h', 64,   0, 1,   0,  "UV",         'U' },
+	{ "crypto_verified", 36, 'c', 'b', 'h', 72,   0, 1,   0,  "V",          'R' },
+	{ "broker_record",   37, 'b', 's', 'h', 48,   0, 8,   0,  "R.",         ' ' },
+	{ "store_recorded",  38, 's', 'b', 'h', 8,    0, 8,   37, "R.",         ' ' },
+	{ "broker_load",     39, 'b', 'c', 'h', 8,    0, 1,   36, "R",          'L' },
+	{ "crypto_handover", 40, 'c', 'k', 'l', 2072, 2, 1,   0,  "L",          ' ' },
+	{ "kexec_loaded",    41, 'k', 'c', 'h', 8,    0, 1,   0,  "L.",         ' ' },
+	{ "crypto_wiped",    42, 'c', 'b', 'h', 8,    0, 1,   41, "L",          'G' },
+	{ "crypto_unloaded", 43, 'c', 'b', 'h', 8,    0, 1,   41, "L",          '.' },
+	{ "broker_arm",      44, 'b', 'i', 'h', 8,    0, 1,   0,  "G",          ' ' },
+	{ "init_armed",      45, 'i', 'b', 'h', 8,    0, 1,   44, "G.",         ' ' },
+	{ "broker_go",       46, 'b', 'k', 'h', 8,    0, 1,   41, "G",          ' ' },
+	{ "broker_reboot",   47, 'b', 'k', 'h', 8,    0, 1,   0,  ".",          ' ' },
+	{ "broker_stop",     48, 'b', 'i', 'h', 8,    0, 1,   0,  ".",          ' ' },
 };
 enum { ROWS = sizeof table / sizeof table[0] };
 
@@ -233,8 +233,8 @@ network_facts(const struct event_case *e, char phase)
 	const int outside = e->from == PEER_link || e->from == PEER_net;
 
 	/* the door behind is closed, and what the cache has is known, before the door ahead opens; it is shut again before the key is derived */
-	assert_true(e->from != PEER_link || strchr("K.", phase) != NULL);
-	assert_true(e->from != PEER_net || strchr("AU.", phase) != NULL);
+	assert_true(e->from != PEER_link || phase == 'K');
+	assert_true(e->from != PEER_net || strchr("AU", phase) != NULL);
 	/* they make no memfd and hand on no descriptor */
 	assert_true(!outside || e->fds == 0);
 	/* net-worker hears crypto-worker alone, and net-link nobody */
@@ -303,7 +303,7 @@ facts(void **state)
 							fact(&e, phases[p]);
 						}
 	assert_true(admitted > 60);
-	assert_true(outside > 10);	/* or nothing was said of them */
+	assert_true(outside >= 8);	/* or nothing was said of them */
 }
 
 /* After max the next refuses, for every row, and counts do not wrap.  What begins an attempt is bounded by the attempts instead. */

@@ -90,7 +90,7 @@ candidates(void **state)
 	(void)state;
 	RANGE(crypto_refused, 2, c.version, UINT64_C(0), (UINT64_C(1) << 53) - 1);
 	TRY(crypto_refused, 0, memset(b.c.id, 0, sizeof b.c.id));	/* its manifest never came */
-	RANGE(crypto_refused, 3, c.slot, 0u, 7u);
+	RANGE(crypto_refused, 3, c.slot, 0u, 8u);
 	EVENT_DUE(crypto_refused, 4, c.event);
 	TRY(crypto_refused, 0, b.c.keys_good = 0);
 	TRY(crypto_refused, 5, b.c.keys_good = b.c.keys_listed + 1);
