@@ -47,6 +47,8 @@ step_forward(struct broker *b, const struct frame *frame)
 		step_print_lease(body);
 		step_expect(b, STEP_MS);
 		return 0;
+	case MSG_link_failed:
+		return b->leased ? -1 : 0;	/* both would leave this boot with and without a network: init's answer would come out of turn */
 	case MSG_store_offered:
 		b->stops = offered->stops;
 		return 0;
