@@ -95,7 +95,7 @@ play_open(void)
 	int pair[2];
 
 	fake = (struct fake_tpm){ .node = { 'n', 1 }, .org_key = { 'o', 2 } };
-	play = (struct play){ .ended = LIVES, .want_fd = -1 };
+	play = (struct play){ .ended = LIVES, .want_fd = -1, .get_fd = -1, .post_fd = -1, .keep_fd = -1 };
 	crypto = (struct crypto){ .want_fd = -1, .get_fd = -1, .post_fd = -1, .manifest_fd = -1, .kernel_fd = -1, .initramfs_fd = -1, .handover_fd = -1 };
 	peer_pair(pair);
 	play.hub = pair[0];
@@ -127,6 +127,9 @@ play_close(void)
 	close_one(&play.hub);
 	close_one(&play.lane);
 	close_one(&play.want_fd);
+	close_one(&play.get_fd);
+	close_one(&play.post_fd);
+	close_one(&play.keep_fd);
 	close_one(&crypto.want_fd);
 	close_one(&crypto.get_fd);
 	close_one(&crypto.post_fd);
@@ -210,13 +213,40 @@ play_hear(void)
 	if (f.id == MSG_crypto_want) {
 		play.want = s.crypto_want;
 		close_one(&play.want_fd);
+	close_one(&play.get_fd);
+	close_one(&play.post_fd);
+	close_one(&play.keep_fd);
 		play.want_fd = frame_take_fd(&f, 0);
-	} else if (f.id == MSG_crypto_refused || f.id == MSG_crypto_rejected || f.id == MSG_crypto_verified || f.id == MSG_crypto_chosen) {
+	} else if (f.id == MSG_crypto_get || f.id == MSG_crypto_post) {
+		close_one(&play.get_fd);
+		close_one(&play.post_fd);
+		if (f.id == MSG_crypto_post)
+			play.post_fd = frame_take_fd(&f, 0);
+		play.get_fd = frame_take_fd(&f, f.id == MSG_crypto_post);
+		if (f.id == MSG_crypto_post)
+			play.post = s.crypto_post;
+		else
+			play.get = s.crypto_get;
+	} else if (f.id == MSG_crypto_keep) {
+		close_one(&play.keep_fd);
+		play.keep_fd = frame_take_fd(&f, 0);
+		play.keep = s.crypto_keep;
+	} else if (f.id == MSG_crypto_ticket)
+		play.ticket = s.crypto_ticket;
+	else if (f.id == MSG_crypto_offline)
+		play.offline = s.crypto_offline;
+	else if (f.id == MSG_crypto_enrolled)
+		play.enrolled = s.crypto_enrolled;
+	else if (f.id == MSG_crypto_refused || f.id == MSG_crypto_rejected || f.id == MSG_crypto_verified || f.id == MSG_crypto_chosen) {
 		memcpy(&play.about, &s, sizeof play.about);
 		play.event = play.about.event;
 		play.refused += f.id == MSG_crypto_refused;
+		if (f.id == MSG_crypto_chosen)
+			play.cause = s.crypto_chosen.cause;
 	} else if (f.id == MSG_crypto_failed || f.id == MSG_crypto_none || f.id == MSG_crypto_unloaded)
 		memcpy(&play.event, &s, sizeof play.event);	/* the first field of each */
+	if (f.id == MSG_crypto_failed)
+		play.detail = s.crypto_failed.detail;
 	frame_close(&f);
 	/* Without an org it says so by itself, right behind the inventory: the tests of what comes after need not know. */
 	if (f.id == MSG_crypto_offline && s.crypto_offline.event == EV_none)

@@ -24,8 +24,16 @@ extern struct play {
 	struct admit_state view;	/* the broker's: what crypto-worker sends must be legal there */
 	struct msg_crypto_want want;	/* the last one, with its memfd */
 	int want_fd;
+	struct msg_crypto_get get;	/* likewise; get_fd: to be filled with it, or with the answer to post, which post_fd holds */
+	struct msg_crypto_post post;
+	struct msg_crypto_keep keep;
+	int get_fd, post_fd, keep_fd;
+	struct msg_crypto_ticket ticket;
+	struct msg_crypto_offline offline;
+	struct msg_crypto_enrolled enrolled;
 	struct candidate about;		/* of the last message about one */
-	uint32_t event;			/* of the last message that has one */
+	uint32_t event, detail;		/* of the last message that has one */
+	uint32_t cause;			/* of crypto_chosen */
 	unsigned refused;
 	enum event config;		/* what read_config() says */
 	void (*spoil)(int fd, const struct msg_crypto_want *want);	/* before it is said to be filled */

@@ -20,6 +20,9 @@ unit_crypto_broker_DEP   = $(CRYPTO_DEP)
 unit_crypto_close_DEP    = $(CRYPTO_DEP)
 unit_crypto_load_DEP     = $(CRYPTO_DEP)
 unit_crypto_lost_DEP     = $(CRYPTO_DEP)
+unit_crypto_ask_DEP      = $(CRYPTO_DEP) tests/crypto_org
+unit_crypto_download_DEP = $(CRYPTO_DEP) tests/crypto_org
+unit_crypto_enrol_DEP    = $(CRYPTO_DEP) tests/crypto_org
 unit_crypto_store_DEP    = $(CRYPTO_DEP)
 unit_verify_DEP          = $(VERIFY_DEP)
 unit_verify_manifest_DEP = $(VERIFY_DEP)
@@ -39,7 +42,7 @@ hostile_DEP       = tests/hostile_run tests/hostile_rows tests/hostile_maker
 hostile_walls_DEP = tests/hostile_run tests/hostile_rows tests/hostile_maker tests/hostile_stage
 
 UNITS = admit admit_boot admit_net broker broker_faults broker_lies cache chan check check_cache check_net cmdline console \
-	crypto_broker crypto_close crypto_load crypto_lost crypto_store doc doc_round doc_write doc_wrong journal kexec minisig newc \
+	crypto_ask crypto_broker crypto_close crypto_download crypto_enrol crypto_load crypto_lost crypto_store doc doc_round doc_write doc_wrong journal kexec minisig newc \
 	org_request org_tables store store_hostile tpm tpm_bus tpm_hostile tpm_index tpm_wipe verify verify_manifest
 UNIT_BIN = $(UNITS:%=$(T)/unit_%) $(T)/unit_luks $(T)/death $(T)/hostile $(T)/hostile_walls $(HOSTILE)
 

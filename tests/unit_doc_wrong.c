@@ -104,7 +104,7 @@ static const struct wrong {
 	{ DOC_challenge, "seconds 60", "seconds 3601", DOC_range, 4, "seconds" },
 	{ DOC_challenge, "seconds 60\n", "", DOC_missing_key, 4, "seconds" },
 	{ DOC_challenge, "seconds 60\n", "seconds 60\nuntrusted comment: x\n", DOC_unknown_key, 5, "untrusted" },	/* its signature */
-	{ DOC_report, "slot 7", "slot 8", DOC_range, 5, "slot" },
+	{ DOC_report, "slot 7", "slot 9", DOC_range, 5, "slot" },
 	{ DOC_report, "0eff\n", "0eff00\n", DOC_hex, 8, "node" },
 	{ DOC_report, "ms_loading 4294967295", "ms_loading 4294967296", DOC_range, 20, "ms_loading" },
 	/* a blob: so many pairs of digits; nothing is the key alone */
