@@ -1,9 +1,10 @@
 #!/usr/bin/python3
-"""make demo: the main job, from power-on to a generation with /persist mounted, three times, in QEMU with a TPM.
+"""make demo: the main job, from power-on to a generation with /persist mounted, in QEMU with a TPM and the org's service on this host.
 
-Power-on 1 enrols the node, boots generation 1, which formats /persist and writes a file. Power-on 2 finds it. Then the operator puts
-generation 2 into the cache; power-on 3 boots it, its key opens nothing yet, so it adds its own keyslot by the previous key, and finds
-the file again. KEEP=1 keeps disks and logs.
+Power-on 1: an empty disk and an invite; the node enrols, gets a ticket, downloads generation 1, which formats /persist and writes a file.
+Power-on 2: the same from the cache. Then the operator assigns generation 2; power-on 3 downloads it, its key opens nothing yet, so it adds
+its own keyslot by the previous key, and finds the file again. Then the node is revoked: power-on 4 stops and says why. Half of each disk
+key is the org's (release org). KEEP=1 keeps disks and logs.
 """
 
 import os
@@ -15,6 +16,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import mkgen
 import persist_gen
 import preboot
+import service
 import vm
 
 DIR = os.path.join(preboot.BUILD, "demo")
@@ -55,10 +57,10 @@ def initramfs(org, name):
                       init=INIT.replace("@NAME@", name), **pieces)
 
 
-def power_on(node, disk, number, name, wants):
+def power_on(node, disk, number, wants, stop_on=None):
     say("\n== power-on %d" % number)
-    boot = node.power_on(disks=[disk], timeout_s=180)
-    for want in [r"\[9/9\]", "DEMO %s DONE" % name] + wants:
+    boot = node.power_on(disks=[disk], timeout_s=180, extra=service.NETWORK, stop_on=stop_on)
+    for want in wants:
         if not boot.find(want):
             raise SystemExit("demo: power-on %d did not show \"%s\"" % (number, want))
     if boot.find("DEMO FAILED|kexec is ON"):
@@ -67,20 +69,30 @@ def power_on(node, disk, number, name, wants):
 
 
 def demo():
-    say("== the operator's side: release keys (2 of 3 must sign), an org key, generation 1 signed by two people")
+    say("== the operators' side: release keys (2 of 3 must sign), the org's service with its keys and CA, an invite for one machine")
     org = preboot.Organisation(DIR)
-    first = org.generation("one", 1, initramfs(org, "one"))
-    node = preboot.Node(org.path("node"), org, slots=4, slot_mib=64)
-    node.put(first)
-    say(node.listing())
-    disk = node.machine.disk("persist", size_mb=128)
-    power_on(node, disk, 1, "one", ["enrolled now", "written now", "reported healthy"])
-    power_on(node, disk, 2, "one", ["hello says: written by generation one"])
-    say("\n== the operator signs generation 2 and puts it into the cache")
-    second = org.generation("two", 2, initramfs(org, "two"))
-    node.put(second)
-    say(node.listing())
-    power_on(node, disk, 3, "two", ["hello says: written by generation one", "added keyslot"])
+    with service.Service(org) as svc:
+        config = svc.config(invite=svc.invite("--approve", "--name", "demo"), release="org")
+        say("\n== generation 1, signed by two people, is served and assigned to all nodes")
+        first = svc.add(org.generation("one", 1, initramfs(org, "one")), config)
+        svc.assign(first)
+        say(svc.tool("generation list"))
+        node = preboot.Node(org.path("node"), org, slots=4, slot_mib=64, image=org.image(config, modules=service.NIC))
+        disk = node.machine.disk("persist", size_mb=128)
+        done = [r"\[9/9\]", "reported healthy"]
+        power_on(node, disk, 1, ["enrolled now", "enrolled with the org", r"\[4/9\] ticket: boot", "from the org:", "kept in slot",
+                                 "written now", "DEMO one DONE"] + done)
+        say("\n" + svc.tool("node list"))
+        power_on(node, disk, 2, [r"\[4/9\] ticket: boot", "from slot", "hello says: written by generation one", "DEMO one DONE"] + done)
+        say("\n== the operators sign generation 2 and assign it")
+        second = svc.add(org.generation("two", 2, initramfs(org, "two")), config)
+        svc.assign(second)
+        power_on(node, disk, 3, ["from the org:", "hello says: written by generation one", "added keyslot", "DEMO two DONE"] + done)
+        say("\n== the node is revoked")
+        svc.tool("node revoke", "demo")
+        power_on(node, disk, 4, ["SP913 ", "stopped: reboot"], stop_on="stopped: reboot")
+        say("\n== what the org remembers")
+        say(svc.tool("log"))
 
 
 def main():
@@ -94,7 +106,7 @@ def main():
         return 1
     if os.environ.get("KEEP", "0") in ("", "0"):
         shutil.rmtree(DIR)
-    say("\ndemo: three power-ons, two signed generations, one encrypted /persist that followed them, no key left behind: %.0f s"
+    say("\ndemo: four power-ons, one enrolment, two signed generations, one encrypted /persist that followed them, one refusal: %.0f s"
         % (time.monotonic() - start))
     return 0
 

@@ -2,8 +2,9 @@
 
     svc = Service(org)                          # sallyport-org init; the org's own key signs
     with svc:                                   # serve
-        svc.add(gen)                            # generation add; svc.assign(id), svc.tool("node", "list", ...)
-        node = Node(dir, org, image=org.image(svc.config(invite=svc.invite()), modules=NIC))
+        config = svc.config(invite=svc.invite("--approve"))
+        svc.add(gen, config)                    # generation add; svc.assign(id), svc.tool("node revoke", id)
+        node = Node(dir, org, image=org.image(config, modules=NIC))
         node.power_on(extra=NETWORK)
 """
 
@@ -22,7 +23,6 @@ HOST = "10.0.2.2"       # the host, as the guest of QEMU's user network sees it
 NIC = ("virtio_net",)
 # No option ROM: one would be measured into PCR 2.
 NETWORK = ("-netdev", "user,id=net0", "-device", "virtio-net-pci,netdev=net0,romfile=")
-CABLE_OUT = NETWORK[:1] + ("user,id=net0",) + ("-device", "virtio-net-pci,netdev=net0,romfile=")
 USER = "nobody"
 START_S = 30
 
@@ -88,8 +88,8 @@ class Service:
     def invite(self, *options):
         return re.search(r"\b[0-9a-f]{64}\b", self.tool("invite", *options)).group(0)
 
-    def add(self, generation):
-        self.tool("generation add", generation)
+    def add(self, generation, config):
+        self.tool("generation add", generation, "-c", config)
         return preboot.generation_id(generation)
 
     def assign(self, id, *options):
