@@ -75,6 +75,9 @@ struct cache_journal {
 
 enum { CACHE_ATTEMPTS_MAX = 3 };	/* of a generation that never reported healthy, while another can be booted */
 
+/* What a slot is found to be: present[] of the functions below.  A torn header is an empty slot. */
+enum { CACHE_empty, CACHE_full, CACHE_unreadable };
+
 /* Sector codecs: pure.  decode returns -ENODATA for a wrong magic, version, checksum or range. */
 void cache_encode_header(const struct cache_header *in, uint8_t sector[CACHE_SECTOR]);
 int cache_decode_header(const uint8_t sector[CACHE_SECTOR], struct cache_header *out);
@@ -87,6 +90,8 @@ int cache_decode_journal(const uint8_t sector[CACHE_SECTOR], struct cache_journa
 uint64_t cache_slot_at(const struct cache_header *header, uint32_t slot);
 uint64_t cache_part_at(const struct cache_header *header, uint32_t slot, const struct cache_slot *s, enum part part);
 uint64_t cache_part_bytes(const struct cache_slot *s, enum part part);
+/* The least slot_bytes of a partition whose slots have room for it.  Lengths up to CACHE_IMAGE_MAX do not overflow. */
+uint64_t cache_slot_need(const struct cache_slot *s);
 
 /* All of len_bytes or an error: -EIO when the device ends before.  What is written is durable only after fdatasync(2). */
 int cache_read_at(int fd, void *buf, size_t len_bytes, uint64_t at_bytes);
@@ -97,6 +102,8 @@ int cache_write_header(int fd, const struct cache_header *in);		/* durable on re
 int cache_read_slot(int fd, const struct cache_header *header, uint32_t slot, struct cache_slot *out);
 int cache_write_slot(int fd, const struct cache_header *header, uint32_t slot, const struct cache_slot *in);	/* NULL: empties it; durable,
 							and what was written before it as well */
+int cache_read_slots(int fd, const struct cache_header *header, struct cache_slot slots[SLOTS_MAX], uint8_t present[SLOTS_MAX]);	/* all:
+							present[] gets CACHE_*; 0, or the first error but -ENODATA; the others are read */
 int cache_read_journal(int fd, struct cache_journal *out);		/* -ENODATA: *out is an empty journal */
 int cache_write_journal(int fd, struct cache_journal *journal);		/* next sequence, into the older sector; durable */
 
@@ -131,4 +138,27 @@ uint32_t cache_journal_last_failure(const struct cache_journal *journal, const u
  */
 unsigned cache_order(const struct cache_journal *journal, const struct cache_slot slots[SLOTS_MAX], const uint8_t present[SLOTS_MAX],
     uint32_t order[SLOTS_MAX], uint32_t flags[SLOTS_MAX]);
+
+/* Who puts a generation, and so what must stay: in the OS also what was booted last, for that is what runs. */
+enum cache_where { CACHE_in_preboot, CACHE_in_os };
+
+/* The first slot that has this id, or SLOT_NONE. */
+uint32_t cache_find_slot(const struct cache_slot slots[SLOTS_MAX], const uint8_t present[SLOTS_MAX], const uint8_t id[ID_BYTES]);
+
+/*
+ * The slot for a generation: the first empty one; else old, where a copy of it stands, or SLOT_NONE; else that of the oldest, by the
+ * journal's rows, what no row knows first.  Never that of the last healthy one; nor, while another can go, of the only other one that was
+ * healthy and has not failed since.  In preboot old is damaged, or nobody had asked: it is written anew in its place, whatever it is.  In the
+ * OS it may be good: when it must stay, it does until another slot has the new copy, and only when no other may go the slot is old.
+ * SLOT_NONE: none may go.
+ */
+uint32_t cache_choose(const struct cache_header *header, const struct cache_journal *journal, const struct cache_slot slots[SLOTS_MAX],
+    const uint8_t present[SLOTS_MAX], uint32_t old, enum cache_where where);
+
+/*
+ * A generation was written into a slot; slots, present: as they are now.  It is put, and rows of which no slot has the generation any more go,
+ * so that none that is here falls out for one that is not.  The last healthy one's row stays, and all do while a slot cannot be read.
+ */
+void cache_journal_kept(struct cache_journal *journal, const struct cache_slot slots[SLOTS_MAX], const uint8_t present[SLOTS_MAX],
+    const uint8_t id[ID_BYTES]);
 #endif

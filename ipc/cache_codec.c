@@ -153,8 +153,7 @@ cache_decode_slot(const uint8_t sector[CACHE_SECTOR], const struct cache_header 
 	if (s.manifest_bytes < 1 || s.manifest_bytes > DOC_MAX || s.minisig_bytes < 1 || s.minisig_bytes > MINISIG_MAX ||
 	    s.kernel_bytes < 1 || s.kernel_bytes > CACHE_IMAGE_MAX || s.initramfs_bytes < 1 || s.initramfs_bytes > CACHE_IMAGE_MAX)
 		return -ENODATA;
-	/* Each is at most 1 GiB by now: the sum cannot overflow. */
-	if (CACHE_IMAGES_AT + align_up(s.kernel_bytes) + s.initramfs_bytes > header->slot_bytes)
+	if (cache_slot_need(&s) > header->slot_bytes)	/* each is at most 1 GiB by now */
 		return -ENODATA;
 	*out = s;
 	return 0;
@@ -259,4 +258,10 @@ cache_part_bytes(const struct cache_slot *s, enum part part)
 		return s->initramfs_bytes;
 	}
 	return 0;	/* no such part has bytes */
+}
+
+uint64_t
+cache_slot_need(const struct cache_slot *s)
+{
+	return CACHE_IMAGES_AT + align_up(s->kernel_bytes) + s->initramfs_bytes;
 }

@@ -112,6 +112,25 @@ cache_read_slot(int fd, const struct cache_header *header, uint32_t slot, struct
 }
 
 int
+cache_read_slots(int fd, const struct cache_header *header, struct cache_slot slots[SLOTS_MAX], uint8_t present[SLOTS_MAX])
+{
+	int rc, first = 0;
+
+	memset(slots, 0, SLOTS_MAX * sizeof slots[0]);
+	memset(present, CACHE_empty, SLOTS_MAX);
+	for (uint32_t slot = 0; slot < header->slots; slot++) {
+		rc = cache_read_slot(fd, header, slot, &slots[slot]);
+		if (rc == 0)
+			present[slot] = CACHE_full;
+		else if (rc != -ENODATA) {
+			present[slot] = CACHE_unreadable;
+			first = first != 0 ? first : rc;
+		}
+	}
+	return first;
+}
+
+int
 cache_write_slot(int fd, const struct cache_header *header, uint32_t slot, const struct cache_slot *in)
 {
 	uint8_t sector[CACHE_SECTOR] = { 0 };

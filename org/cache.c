@@ -22,7 +22,7 @@ static const char help[] =
     "\n"
     "  format    empties it\n"
     "  put       the generation of folder DIR into an empty slot, else in the place of the oldest one that is neither the\n"
-    "            last healthy one nor the last one booted\n"
+    "            last healthy one nor the last one booted, nor, if it can be helped, the only other one that was healthy\n"
     "  list      what is in it, none of it verified\n"
     "  drop      takes a generation out\n"
     "  healthy   the running generation works: it stays until a later one works\n"

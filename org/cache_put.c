@@ -14,8 +14,6 @@
 #include "cachedev.h"
 #include "gen.h"
 
-enum { NO_SLOT = SLOTS_MAX };
-
 static int
 check_folder(const struct generation *gen, const char *config)
 {
@@ -43,43 +41,6 @@ check_folder(const struct generation *gen, const char *config)
 		return 0;
 	print_event(event, detail);
 	return -EINVAL;
-}
-
-/* Where in the journal's order an id stands; what the journal does not know is the oldest. */
-static unsigned
-age(const struct cachedev *dev, const uint8_t id[ID_BYTES])
-{
-	const struct cache_entry *entry = cache_journal_find(&dev->journal, id);
-
-	return entry != NULL ? (unsigned)(entry - dev->journal.entry) : SLOTS_MAX;
-}
-
-static int
-may_go(const struct cachedev *dev, uint32_t slot)
-{
-	const uint8_t *id = dev->slots[slot].id;
-
-	return memcmp(id, dev->journal.healthy, ID_BYTES) != 0 && memcmp(id, dev->journal.booted, ID_BYTES) != 0;
-}
-
-/*
- * An empty slot; else old, where an incomplete or less often signed copy of the same generation stands; else the oldest that may go.
- * When none may, old whatever it is: its content is to be replaced by its own.
- */
-static uint32_t
-choose(const struct cachedev *dev, uint32_t old)
-{
-	uint32_t best = NO_SLOT;
-
-	for (uint32_t slot = 0; slot < dev->header.slots; slot++)
-		if (!dev->present[slot])
-			return slot;
-	if (old != NO_SLOT && may_go(dev, old))
-		return old;
-	for (uint32_t slot = 0; slot < dev->header.slots; slot++)
-		if (may_go(dev, slot) && (best == NO_SLOT || age(dev, dev->slots[slot].id) > age(dev, dev->slots[best].id)))
-			best = slot;
-	return best != NO_SLOT ? best : old;
 }
 
 /* 1: the slot has exactly these four files. */
@@ -123,8 +84,6 @@ write_slot(struct cachedev *dev, uint32_t slot, const struct cache_slot *s, cons
 static int
 describe(const struct cachedev *dev, const struct generation *gen, struct cache_slot *s)
 {
-	uint64_t end;
-
 	memset(s, 0, sizeof *s);
 	if (crypto_generichash(s->id, sizeof s->id, gen->part[PART_manifest].data, gen->part[PART_manifest].len, NULL, 0) != 0)
 		return refuse("the manifest cannot be hashed");
@@ -132,10 +91,9 @@ describe(const struct cachedev *dev, const struct generation *gen, struct cache_
 	s->minisig_bytes = (uint32_t)gen->part[PART_minisig].len;
 	s->kernel_bytes = gen->part[PART_kernel].len;
 	s->initramfs_bytes = gen->part[PART_initramfs].len;
-	end = cache_part_at(&dev->header, 0, s, PART_initramfs) + s->initramfs_bytes - cache_slot_at(&dev->header, 0);
-	if (end > dev->header.slot_bytes)
+	if (cache_slot_need(s) > dev->header.slot_bytes)
 		return refuse("%s: the generation wants a slot of %" PRIu64 " MiB, these have %" PRIu64, dev->path,
-		    (end + (1 << 20) - 1) >> 20, dev->header.slot_bytes >> 20);
+		    (cache_slot_need(s) + (1 << 20) - 1) >> 20, dev->header.slot_bytes >> 20);
 	return 0;
 }
 
@@ -143,25 +101,25 @@ describe(const struct cachedev *dev, const struct generation *gen, struct cache_
 static int
 replace(struct cachedev *dev, uint32_t slot, uint32_t old, const struct cache_slot *s, const struct generation *gen)
 {
-	uint8_t dropped_id[ID_BYTES];
-	int rc;
+	int rc = write_slot(dev, slot, s, gen);
 
-	memcpy(dropped_id, dev->present[slot] ? dev->slots[slot].id : s->id, sizeof dropped_id);
-	rc = write_slot(dev, slot, s, gen);
-	if (rc == 0 && old != NO_SLOT && old != slot) {
+	if (rc != 0)
+		return rc;
+	dev->slots[slot] = *s;
+	dev->present[slot] = CACHE_full;
+	if (old != SLOT_NONE && old != slot) {
 		rc = cache_write_slot(dev->fd, &dev->header, old, NULL);
 		if (rc != 0)
-			rc = cachedev_error(dev, rc, "the older copy cannot be emptied");
+			return cachedev_error(dev, rc, "the older copy cannot be emptied");
+		dev->present[old] = CACHE_empty;
 	}
-	if (rc == 0 && memcmp(dropped_id, s->id, ID_BYTES) != 0)
-		cache_journal_drop(&dev->journal, dropped_id);
-	return rc;
+	return 0;
 }
 
 static int
 put(struct cachedev *dev, const struct generation *gen)
 {
-	uint32_t slot = NO_SLOT, old = NO_SLOT;
+	uint32_t slot = SLOT_NONE, old = SLOT_NONE;
 	char hex[ID_TEXT + 1];
 	struct cache_slot s;
 	int rc;
@@ -169,21 +127,21 @@ put(struct cachedev *dev, const struct generation *gen)
 	rc = describe(dev, gen, &s);
 	if (rc != 0)
 		return rc;
-	for (uint32_t i = 0; i < dev->header.slots && slot == NO_SLOT; i++)
+	for (uint32_t i = 0; i < dev->header.slots && slot == SLOT_NONE; i++)
 		if (dev->present[i] && memcmp(dev->slots[i].id, s.id, ID_BYTES) == 0) {
 			old = i;
 			if (is_same(dev, i, gen))
 				slot = i;
 		}
-	if (slot == NO_SLOT) {
-		slot = choose(dev, old);
-		if (slot == NO_SLOT)
+	if (slot == SLOT_NONE) {
+		slot = cache_choose(&dev->header, &dev->journal, dev->slots, dev->present, old, CACHE_in_os);
+		if (slot == SLOT_NONE)
 			return refuse("%s: no slot may be freed: each holds the last healthy generation or the one booted last", dev->path);
 		rc = replace(dev, slot, old, &s, gen);
 	}
 	if (rc != 0)
 		return rc;
-	cache_journal_put(&dev->journal, s.id);
+	cache_journal_kept(&dev->journal, dev->slots, dev->present, s.id);
 	rc = cache_write_journal(dev->fd, &dev->journal);
 	if (rc != 0)
 		return cachedev_error(dev, rc, "the journal cannot be written");

@@ -72,12 +72,9 @@ read_all(struct cachedev *dev)
 	if (cache_slot_at(&dev->header, dev->header.slots) > dev->bytes)
 		return refuse("%s: has %llu bytes, its header wants %llu", dev->path, (unsigned long long)dev->bytes,
 		    (unsigned long long)cache_slot_at(&dev->header, dev->header.slots));
-	for (uint32_t slot = 0; slot < dev->header.slots; slot++) {
-		rc = cache_read_slot(dev->fd, &dev->header, slot, &dev->slots[slot]);
-		if (rc != 0 && rc != -ENODATA)
-			return cachedev_error(dev, rc, "a slot cannot be read");
-		dev->present[slot] = rc == 0;
-	}
+	rc = cache_read_slots(dev->fd, &dev->header, dev->slots, dev->present);
+	if (rc != 0)
+		return cachedev_error(dev, rc, "a slot cannot be read");
 	rc = cache_read_journal(dev->fd, &dev->journal);
 	return rc == 0 || rc == -ENODATA ? 0 : cachedev_error(dev, rc, "the journal cannot be read");
 }

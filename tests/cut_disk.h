@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "cache.h"
+#include "journal_of.h"
 
 enum { MIB = 1 << 20, NEVER = 1 << 30 };
 
@@ -91,26 +92,4 @@ tear_down_disk(void **state)
 {
 	return close(*(int *)*state);
 }
-
-/* Ids to play with, and a journal into which they were put so that the first named is row 0. */
-static const uint8_t *
-id(uint8_t n)
-{
-	static uint8_t ids[256][ID_BYTES];
-
-	ids[n][0] = n;
-	ids[n][31] = n;
-	return ids[n];
-}
-
-static struct cache_journal
-journal_of(unsigned n, const uint8_t *rows)
-{
-	struct cache_journal j = { 0 };
-
-	while (n > 0)
-		cache_journal_put(&j, id(rows[--n]));
-	return j;
-}
-#define JOURNAL(...) journal_of(sizeof(const uint8_t[]){ __VA_ARGS__ }, (const uint8_t[]){ __VA_ARGS__ })
 #endif

@@ -41,7 +41,7 @@ death_DEP                = tests/death_run tests/death_denied policy/rules
 hostile_DEP       = tests/hostile_run tests/hostile_rows tests/hostile_maker
 hostile_walls_DEP = tests/hostile_run tests/hostile_rows tests/hostile_maker tests/hostile_stage
 
-UNITS = admit admit_boot admit_net broker broker_faults broker_lies cache chan check check_cache check_net cmdline console \
+UNITS = admit admit_boot admit_net broker broker_faults broker_lies cache chan check check_cache check_net choose cmdline console \
 	crypto_ask crypto_broker crypto_close crypto_download crypto_enrol crypto_load crypto_lost crypto_store doc doc_round doc_write doc_wrong journal kexec minisig newc \
 	org_request org_tables store store_hostile tpm tpm_bus tpm_hostile tpm_index tpm_wipe verify verify_manifest
 UNIT_BIN = $(UNITS:%=$(T)/unit_%) $(T)/unit_luks $(T)/death $(T)/hostile $(T)/hostile_walls $(HOSTILE)
