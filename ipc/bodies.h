@@ -61,7 +61,7 @@ struct msg_store_offer {
 	uint32_t slot;
 	uint32_t flags;
 	uint32_t attempts;	/* begun and not yet reported healthy */
-	uint32_t outcome;	/* why a newer one is not offered: the enum event with which it failed, or 0 */
+	uint32_t outcome;	/* OFFER_failed: the enum event with which it failed; else why not a newer one: with which that failed, or 0 */
 	uint32_t manifest_bytes;
 	uint32_t minisig_bytes;
 	uint64_t kernel_bytes;

@@ -125,16 +125,16 @@ int cache_journal_healthy(struct cache_journal *journal, const uint8_t id[ID_BYT
 void cache_journal_drop(struct cache_journal *journal, const uint8_t id[ID_BYTES]);
 const struct cache_entry *cache_journal_find(const struct cache_journal *journal, const uint8_t id[ID_BYTES]);
 
-/* Why it is this one's turn: the code with which the newest of those put after it failed, 0 if none did. What itself failed is not offered. */
+/* The code with which it failed itself; else why it is this one's turn: with which the newest of those put after it failed; 0: none did. */
 uint32_t cache_journal_last_failure(const struct cache_journal *journal, const uint8_t id[ID_BYTES]);
 
 /*
  * The order in which slots are proposed: row 0 first, if it has neither failed nor spent its attempts; then the healthy ones in
  * row order; then, so that no machine is bricked, what was put and never tried enough to tell, in row order; what no row knows,
- * in slot order; what spent its attempts, in row order.  A failed load is never proposed again until it is put anew.  Slots with
- * the same id (hints of an untrusted disk) follow one another.  present[] says which slots are filled, with their ids.
- * order[] gets slot numbers; flags[] the OFFER_* bits (OFFER_fallback for all but row 0, OFFER_previous for the journal's healthy).
- * Returns how many.
+ * in slot order; what spent its attempts, in row order; behind all others, by OFFER_failed, what failed to load: not to be booted
+ * but by a ticket that names it, until it is put anew.  Slots with the same id (hints of an untrusted disk) follow one another.
+ * present[] says which slots are full, with their ids.  order[] gets slot numbers; flags[] the OFFER_* bits (OFFER_fallback for
+ * all but row 0 and for what failed, OFFER_previous for the journal's healthy).  Returns how many.
  */
 unsigned cache_order(const struct cache_journal *journal, const struct cache_slot slots[SLOTS_MAX], const uint8_t present[SLOTS_MAX],
     uint32_t order[SLOTS_MAX], uint32_t flags[SLOTS_MAX]);

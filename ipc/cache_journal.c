@@ -42,6 +42,8 @@ cache_journal_last_failure(const struct cache_journal *journal, const uint8_t id
 {
 	unsigned end = find(journal, id);
 
+	if (end != NO_ROW && journal->entry[end].failed != 0)
+		return journal->entry[end].failed;
 	for (unsigned row = 0; row < SLOTS_MAX && row < end; row++)
 		if (journal->entry[row].failed != 0)
 			return journal->entry[row].failed;
@@ -181,7 +183,7 @@ cache_journal_drop(struct cache_journal *journal, const uint8_t id[ID_BYTES])
 }
 
 /* The classes of cache_order(), in its order. */
-enum rank { RANK_newest, RANK_healthy, RANK_untold, RANK_unknown, RANK_spent, RANK_COUNT, RANK_never = RANK_COUNT };
+enum rank { RANK_newest, RANK_healthy, RANK_untold, RANK_unknown, RANK_spent, RANK_failed, RANK_COUNT };
 
 static enum rank
 rank_of(const struct cache_journal *journal, unsigned row)
@@ -192,12 +194,28 @@ rank_of(const struct cache_journal *journal, unsigned row)
 		return RANK_unknown;
 	e = &journal->entry[row];
 	if (e->failed != 0)
-		return RANK_never;
+		return RANK_failed;
 	if (!e->healthy && e->attempts >= CACHE_ATTEMPTS_MAX)
 		return RANK_spent;
 	if (row == 0)
 		return RANK_newest;
 	return e->healthy ? RANK_healthy : RANK_untold;
+}
+
+static uint32_t
+flags_of(const struct cache_journal *journal, unsigned row)
+{
+	uint32_t flags = row == 0 ? 0 : OFFER_fallback;
+
+	if (row == NO_ROW)
+		return flags;
+	if (journal->entry[row].failed != 0)
+		flags |= OFFER_failed | OFFER_fallback;
+	if (journal->entry[row].healthy)
+		flags |= OFFER_healthy;
+	if (row == find(journal, journal->healthy))
+		flags |= OFFER_previous;
+	return flags;
 }
 
 unsigned
@@ -207,21 +225,16 @@ cache_order(const struct cache_journal *journal, const struct cache_slot slots[S
 	unsigned row_of_slot[SLOTS_MAX], n = 0;
 
 	for (unsigned s = 0; s < SLOTS_MAX; s++)
-		row_of_slot[s] = present[s] ? find(journal, slots[s].id) : NO_ROW;
+		row_of_slot[s] = present[s] == CACHE_full ? find(journal, slots[s].id) : NO_ROW;
 	for (unsigned rank = 0; rank < RANK_COUNT; rank++) {
 		for (unsigned row = 0; row <= NO_ROW; row++) {
 			if (rank_of(journal, row) != rank)
 				continue;
 			for (uint32_t s = 0; s < SLOTS_MAX; s++) {
-				if (!present[s] || row_of_slot[s] != row)
+				if (present[s] != CACHE_full || row_of_slot[s] != row)
 					continue;
 				order[n] = s;
-				flags[n] = row == 0 ? 0 : OFFER_fallback;
-				if (row != NO_ROW && journal->entry[row].healthy)
-					flags[n] |= OFFER_healthy;
-				if (row != NO_ROW && row == find(journal, journal->healthy))
-					flags[n] |= OFFER_previous;
-				n++;
+				flags[n++] = flags_of(journal, row);
 			}
 		}
 	}

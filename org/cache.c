@@ -72,7 +72,7 @@ list(const struct cachedev *dev)
 	static const uint8_t nobody[sizeof dev->header.node];
 	uint32_t order[SLOTS_MAX], flags[SLOTS_MAX];
 	char hex[2 * sizeof dev->header.node + 1];
-	unsigned n;
+	unsigned n, listed = 0;
 
 	printf("%u slots of %" PRIu64 " MiB, node %s\n", dev->header.slots, dev->header.slot_bytes >> 20,
 	    memcmp(dev->header.node, nobody, sizeof nobody) == 0 ? "not enrolled" : hex_text(dev->header.node, sizeof nobody, hex));
@@ -84,9 +84,14 @@ list(const struct cachedev *dev)
 	}
 	n = cache_order(&dev->journal, dev->slots, dev->present, order, flags);
 	printf("order of boot, when verified:");
-	for (unsigned i = 0; i < n; i++)
-		printf(" %u", order[i]);
-	printf("%s\n", n == 0 ? " none" : "");
+	for (; listed < n && (flags[listed] & OFFER_failed) == 0; listed++)
+		printf(" %u", order[listed]);
+	printf("%s", listed == 0 ? " none" : "");
+	if (listed < n)
+		printf("; failed, only by a ticket:");
+	for (; listed < n; listed++)
+		printf(" %u", order[listed]);
+	putchar('\n');
 	return 0;
 }
 

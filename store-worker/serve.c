@@ -86,23 +86,19 @@ send_offer(struct store *store, const struct cache_journal *journal, const struc
 static int
 on_broker_survey(struct store *store, const struct msg_broker_survey *survey)
 {
-	struct cache_slot slots[SLOTS_MAX] = { 0 };
+	struct cache_slot slots[SLOTS_MAX];
 	uint32_t order[SLOTS_MAX], flags[SLOTS_MAX];
 	struct msg_store_offered end = { 0 };
-	uint8_t present[SLOTS_MAX] = { 0 };
+	uint8_t present[SLOTS_MAX];
 	struct cache_journal journal;
 	struct cache_header header;
-	int rc, unreadable = 0;
+	int rc, unreadable;
 
 	(void)survey;	/* it says nothing but its name */
 	end.event = read_header(store, &header);
 	if (end.event != EV_none)
 		return answer(store, MSG_store_offered, &end);
-	for (uint32_t i = 0; i < header.slots; i++) {
-		rc = cache_read_slot(store->disk, &header, i, &slots[i]);
-		present[i] = rc == 0;
-		unreadable |= rc != 0 && rc != -ENODATA;
-	}
+	unreadable = cache_read_slots(store->disk, &header, slots, present);
 	/* Without a journal the order is lost, not the machine: what is there is offered as it stands. */
 	if (cache_read_journal(store->disk, &journal) != 0)
 		memset(&journal, 0, sizeof journal);
@@ -114,7 +110,7 @@ on_broker_survey(struct store *store, const struct msg_broker_survey *survey)
 			return rc;
 	}
 	if (end.count == 0)
-		end.event = unreadable ? EV_cache_io : EV_cache_empty;
+		end.event = unreadable != 0 ? EV_cache_io : EV_cache_empty;
 	return answer(store, MSG_store_offered, &end);
 }
 

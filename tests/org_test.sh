@@ -224,6 +224,21 @@ says put_over_the_oldest "slot 1  $v4"
 head -c 2200000 /dev/urandom >big; { newc big $file 1 "$(head -c 1100000 /dev/zero | tr '\0' x)"; trailer; } >big.cpio
 "$org" sign -k keys/r1.key -v 9 --kernel kernel --initramfs big.cpio --cmdline a -o big.g >out 2>&1
 no put_too_big 1 'wants a slot of 3 MiB' "$org" cache put img big.g
+# what failed to load: only a ticket names it.  The later journal's first row, by a hand that has no tool
+cat >fail_first.py <<'END'
+import struct, sys, zlib
+f = open(sys.argv[1], "r+b")
+def sector(at): f.seek(at); return bytearray(f.read(512))
+at = max((4096, 8192), key=lambda at: struct.unpack_from("<Q", sector(at), 16)[0])
+s = sector(at)
+struct.pack_into("<I", s, 88 + 40, 601)
+struct.pack_into("<I", s, 508, zlib.crc32(s[:508]))
+f.seek(at); f.write(s)
+END
+python3 fail_first.py three
+yes list_failed "$org" cache list three
+says list_failed_code 'failed: 601 load_kernel'
+says list_failed_last 'order of boot, when verified: 0 2; failed, only by a ticket: 1'
 flock -x img -c "'$org' cache list img" >out 2>&1
 says one_at_a_time 'another program works on it'
 flock -s img -c "'$org' cache list img && '$org' cache drop img $v4 --force" >out 2>&1

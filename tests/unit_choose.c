@@ -191,6 +191,21 @@ what_is_here_does_not_fall_out_for_what_is_not(void **state)
 	assert_int_equal(cache_journal_find(&j, id(8))->healthy, 1);
 }
 
+static void
+a_slot_that_cannot_be_read_is_in_no_order_of_boot(void **state)
+{
+	const struct cache_journal j = JOURNAL(1, 2);
+	uint32_t order[SLOTS_MAX], flags[SLOTS_MAX];
+
+	(void)state;
+	FILL(1, 2, 0);
+	assert_int_equal(cache_order(&j, slots, present, order, flags), 2);
+	present[0] = CACHE_unreadable;
+	assert_int_equal(cache_order(&j, slots, present, order, flags), 1);
+	assert_int_equal(order[0], 1);
+	assert_int_equal(flags[0], OFFER_fallback);
+}
+
 int
 main(void)
 {
@@ -202,6 +217,7 @@ main(void)
 		cmocka_unit_test(a_copy_is_replaced_where_it_stands_and_in_the_os_only_if_it_may_go),
 		cmocka_unit_test(rows_without_a_slot_go_but_never_the_last_healthy),
 		cmocka_unit_test(what_is_here_does_not_fall_out_for_what_is_not),
+		cmocka_unit_test(a_slot_that_cannot_be_read_is_in_no_order_of_boot),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -241,18 +241,28 @@ who_was_healthy_never_spends_its_attempts(void **state)
 }
 
 static void
-a_failed_load_is_not_proposed_until_it_is_put_anew(void **state)
+a_failed_load_comes_behind_all_others_and_says_so_until_it_is_put_anew(void **state)
 {
-	struct cache_journal j = JOURNAL(1, 2);
+	struct cache_journal j = JOURNAL(1, 2, 3);
 
 	(void)state;
 	assert_int_equal(cache_journal_healthy(&j, id(2)), 0);
+	for (unsigned i = 0; i < CACHE_ATTEMPTS_MAX; i++)
+		cache_journal_begun(&j, id(3));
 	cache_journal_failed(&j, id(1), EV_load_kernel);
-	ASSERT_ORDER(&j, HOLDS(1, 2), 2);
-	cache_journal_failed(&j, id(2), EV_load_kernel);
-	assert_order(&j, HOLDS(1, 2), 0, NULL);
+	ASSERT_ORDER(&j, HOLDS(1, 2, 3, 9), 2, 9, 3, 1);
+	assert_int_equal(flags[3], OFFER_failed | OFFER_fallback);	/* row 0 though it is */
+	assert_int_equal(cache_journal_last_failure(&j, id(1)), EV_load_kernel);
+	assert_int_equal(cache_journal_last_failure(&j, id(2)), EV_load_kernel);
+	cache_journal_failed(&j, id(2), EV_load_memory);
+	ASSERT_ORDER(&j, HOLDS(1, 2, 3), 3, 1, 2);
+	assert_int_equal(flags[0], OFFER_fallback);
+	assert_int_equal(flags[2], OFFER_failed | OFFER_fallback | OFFER_healthy | OFFER_previous);
+	assert_int_equal(cache_journal_last_failure(&j, id(2)), EV_load_memory);
+	assert_int_equal(cache_journal_last_failure(&j, id(3)), EV_load_kernel);
 	cache_journal_put(&j, id(1));
-	ASSERT_ORDER(&j, HOLDS(1, 2), 1);
+	ASSERT_ORDER(&j, HOLDS(1, 2, 3), 1, 3, 2);
+	assert_int_equal(flags[0], 0);
 }
 
 static void
@@ -370,7 +380,7 @@ main(void)
 		cmocka_unit_test(row_0_that_spent_its_attempts_goes_behind_everything_else),
 		cmocka_unit_test(spent_attempts_are_still_proposed_when_there_is_nothing_else),
 		cmocka_unit_test(who_was_healthy_never_spends_its_attempts),
-		cmocka_unit_test(a_failed_load_is_not_proposed_until_it_is_put_anew),
+		cmocka_unit_test(a_failed_load_comes_behind_all_others_and_says_so_until_it_is_put_anew),
 		cmocka_unit_test(without_a_journal_slots_are_proposed_as_they_stand),
 		cmocka_unit_test(slots_that_claim_one_id_follow_one_another_and_a_slot_of_zeros_is_unknown),
 		cmocka_unit_test_setup_teardown(ten_thousand_lives_with_power_cuts_keep_the_last_healthy, set_up_disk, tear_down_disk),

@@ -104,9 +104,23 @@ an_attempt_and_its_failure_are_in_the_journal(void **state)
 	assert_int_equal(cache_read_journal(disk, &j), 0);
 	assert_int_equal(j.sequence, 3);
 	assert_int_equal(cache_journal_find(&j, full[1].id)->failed, EV_load_kernel);
-	assert_int_equal(ask_survey(offers, &event), 2);	/* slot 1 is offered no more */
+	assert_int_equal(ask_survey(offers, &event), 3);	/* slot 1 is offered behind the others: for a ticket alone */
 	assert_int_equal(offers[0].slot, 3);
 	assert_int_equal(offers[1].slot, 0);
+	assert_int_equal(offers[2].slot, 1);
+	assert_int_equal(offers[2].flags, OFFER_failed | OFFER_fallback);
+	assert_int_equal(offers[2].outcome, EV_load_kernel);
+	assert_int_equal(offers[1].outcome, 0);
+	/* the newest fails: the next one says why it is its turn, the failed ones what they failed with */
+	assert_int_equal(ask_record(13, RECORD_failed, EV_load_memory), EV_none);
+	assert_int_equal(ask_survey(offers, &event), 3);
+	for (unsigned i = 0; i < 3; i++) {
+		static const uint32_t slots[3] = { 0, 3, 1 };
+
+		assert_int_equal(offers[i].slot, slots[i]);
+		assert_int_equal(offers[i].outcome, i < 2 ? EV_load_memory : EV_load_kernel);
+		assert_int_equal((offers[i].flags & OFFER_failed) != 0, i > 0);
+	}
 }
 
 static uint32_t
