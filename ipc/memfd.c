@@ -44,6 +44,9 @@ memfd_check(int fd, enum fd_kind kind, unsigned index, uint32_t maker_uid, uint6
 	seals = fcntl(fd, F_GET_SEALS);
 	if (seals < 0)
 		return -EBADF;
+	/* Only a hand-over's initramfs has this seal: what holds the key is written to no disk, whoever lends it to the store. */
+	if (kind == FD_keep && ((unsigned)seals & F_SEAL_FUTURE_WRITE) != 0)
+		return -EACCES;
 	/* never ==: MFD_NOEXEC_SEAL and newer kernels add bits of their own */
 	return ((unsigned)seals & need) == need ? 0 : -EACCES;
 }

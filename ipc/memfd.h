@@ -11,7 +11,10 @@
 /* The seals that every memfd of a kind must have; index 0 is the first descriptor of the message, 1 the second. */
 unsigned memfd_seals(enum fd_kind kind, unsigned index);
 
-/* 0; -EBADF not a regular file or not a memfd; -EPERM another maker; -EMSGSIZE another size; -EACCES a seal is missing. */
+/*
+ * 0; -EBADF not a regular file or not a memfd; -EPERM another maker; -EMSGSIZE another size; -EACCES a seal is missing, or
+ * it is a hand-over, which nobody keeps.
+ */
 int memfd_check(int fd, enum fd_kind kind, unsigned index, uint32_t maker_uid, uint64_t len_bytes);
 
 /* Linux 5.1; musl 1.2.3's fcntl.h does not have it. */
