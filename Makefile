@@ -30,7 +30,7 @@ HLINK    = -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack $(SAN) -L$(LIBS)/host
 IPC      = msg check check_cache check_net chan recv memfd event doc_schema doc_parse doc_write minisig base64 newc crc32 cache_codec cache_io cache_journal cache_choose
 init_SRC    = broker/init broker/prepare broker/spawn broker/console
 broker_SRC  = broker/main broker/route broker/steps broker/ask broker/losses broker/print broker/console
-store_SRC   = store-worker/main store-worker/serve
+store_SRC   = store-worker/main store-worker/serve store-worker/keep
 crypto_SRC  = $(patsubst %.c,%,$(wildcard crypto-worker/*.c))
 kexec_SRC   = kexec-worker/main
 crypto_LINK = -Wl,--wrap=free,--wrap=realloc

@@ -1,5 +1,5 @@
 /*
- * store-worker's handlers: offers what is in the cache, fills memfds from it, keeps the journal and the node id.
+ * store-worker's handlers: offers what is in the cache, fills memfds from it, keeps the journal and the node id; keep.c: keeps generations.
  * Stands before the disk. Distrusts the disk (whoever had the machine in hand wrote it), the broker and what it forwards.
  * System calls: recvmsg, sendmsg, pread64, pwrite64, fdatasync, fstat, fcntl(F_GET_SEALS), close.  Nothing is allocated.
  */
@@ -15,7 +15,6 @@
 #include "serve.h"
 
 enum {
-	CHUNK = 256 * 1024,		/* bytes per pread and pwrite */
 	PROGRESS_LEAST = 8 << 20,	/* bytes between two store_progress */
 	/*
 	 * The broker takes 255 store_progress per attempt. Two images make at most twice this many, so that even five workers,
@@ -25,7 +24,7 @@ enum {
 };
 
 static struct frame frame;
-static uint8_t chunk[CHUNK];
+uint8_t store_chunk[STORE_CHUNK];
 
 void
 store_init(struct store *store, int channel, int disk, uint32_t maker_uid)
@@ -52,9 +51,8 @@ event_of(int rc, enum event invalid)
 	return rc == -ENODATA || rc == -EINVAL ? (uint32_t)invalid : (uint32_t)EV_cache_io;
 }
 
-/* 0 or the event that says why there is no cache. */
-static uint32_t
-read_header(const struct store *store, struct cache_header *header)
+uint32_t
+store_read_header(const struct store *store, struct cache_header *header)
 {
 	struct stat st;
 
@@ -95,7 +93,7 @@ on_broker_survey(struct store *store, const struct msg_broker_survey *survey)
 	int rc, unreadable;
 
 	(void)survey;	/* it says nothing but its name */
-	end.event = read_header(store, &header);
+	end.event = store_read_header(store, &header);
 	if (end.event != EV_none)
 		return answer(store, MSG_store_offered, &end);
 	unreadable = cache_read_slots(store->disk, &header, slots, present);
@@ -120,7 +118,7 @@ locate(const struct store *store, const struct msg_crypto_want *want, uint64_t *
 {
 	struct cache_header header;
 	struct cache_slot slot;
-	uint32_t event = read_header(store, &header);
+	uint32_t event = store_read_header(store, &header);
 
 	if (event == EV_none)
 		event = event_of(cache_read_slot(store->disk, &header, want->slot, &slot), EV_cache_slot);
@@ -143,13 +141,13 @@ copy_part(struct store *store, const struct msg_crypto_want *want, int memfd, ui
 	if (step < PROGRESS_LEAST)
 		step = PROGRESS_LEAST;
 	while (done < want->len_bytes) {
-		size_t n = want->len_bytes - done < CHUNK ? (size_t)(want->len_bytes - done) : CHUNK;
+		size_t n = want->len_bytes - done < STORE_CHUNK ? (size_t)(want->len_bytes - done) : STORE_CHUNK;
 
-		if (cache_read_at(store->disk, chunk, n, at + done) != 0) {
+		if (cache_read_at(store->disk, store_chunk, n, at + done) != 0) {
 			*event = EV_cache_io;
 			return 0;
 		}
-		rc = cache_write_at(memfd, chunk, n, done);
+		rc = cache_write_at(memfd, store_chunk, n, done);
 		if (rc == -ENOSPC || rc == -ENOMEM) {
 			*event = EV_load_memory;
 			return 0;
@@ -185,6 +183,19 @@ on_crypto_want(struct store *store, const struct msg_crypto_want *want)
 	return rc == 0 ? answer(store, MSG_store_filled, &filled) : rc;
 }
 
+static int
+on_crypto_keep(struct store *store, const struct msg_crypto_keep *keep)
+{
+	struct msg_store_kept kept = { .slot = SLOT_NONE, .part = keep->part, .number = keep->number };
+	int memfd = frame_take_fd(&frame, 0), rc;
+
+	rc = keep_part(store, keep, memfd, &kept.event);
+	(void)close(memfd);	/* it was only read */
+	if (rc == 0 && kept.event == EV_none)
+		kept.slot = store->keep.slot;
+	return rc == 0 ? answer(store, MSG_store_kept, &kept) : rc;
+}
+
 /* Writes the journal; 0 or the event that says why it is not durable. */
 static uint32_t
 record(struct store *store, const struct msg_broker_record *body)
@@ -200,7 +211,7 @@ record(struct store *store, const struct msg_broker_record *body)
 	 */
 	if (store->broken)
 		return EV_cache_io;
-	event = read_header(store, &header);	/* nothing is written to what is no cache partition */
+	event = store_read_header(store, &header);	/* nothing is written to what is no cache partition */
 	if (event != EV_none)
 		return event;
 	rc = cache_read_journal(store->disk, &journal);
@@ -241,21 +252,13 @@ on_crypto_node(struct store *store, const struct msg_crypto_node *body)
 {
 	struct cache_header header;
 
-	if (store->broken || read_header(store, &header) != EV_none)
+	if (store->broken || store_read_header(store, &header) != EV_none)
 		return 0;
 	if (memcmp(header.node, body->node, sizeof header.node) == 0 && !first_header_is_torn(store))
 		return 0;
 	memcpy(header.node, body->node, sizeof header.node);
 	store->broken = cache_write_header(store->disk, &header) != 0;
 	return 0;
-}
-
-static int
-on_crypto_keep(struct store *store, const struct msg_crypto_keep *body)
-{
-	struct msg_store_kept kept = { .slot = SLOT_NONE, .part = body->part, .number = body->number, .event = EV_cache_full };
-
-	return answer(store, MSG_store_kept, &kept);
 }
 
 /* Total over the table: a row to store without a handler does not compile, any other is refused. */

@@ -9,10 +9,14 @@ BROKER_DEP = broker/route broker/steps broker/ask broker/losses broker/print bro
 CRYPTO_DEP = $(addprefix crypto-worker/,close dispatch end want get survey ask enrol ticket offline supply download load verify cmdline) \
 	$(addprefix tests/,crypto_play crypto_handover fake_tpm peer_generation peers)
 VERIFY_DEP = crypto-worker/verify crypto-worker/cmdline
+STORE_DEP  = store-worker/serve store-worker/keep
 
 unit_console_DEP         = broker/console
-unit_store_DEP           = store-worker/serve
-unit_store_hostile_DEP   = store-worker/serve
+unit_store_DEP           = $(STORE_DEP)
+unit_store_hostile_DEP   = $(STORE_DEP)
+unit_store_keep_DEP      = $(STORE_DEP) tests/lossy_disk
+unit_store_cut_DEP       = $(STORE_DEP) tests/lossy_disk
+unit_store_keep_lies_DEP = $(STORE_DEP) tests/lossy_disk
 unit_broker_DEP          = $(BROKER_DEP)
 unit_broker_faults_DEP   = $(BROKER_DEP)
 unit_broker_lies_DEP     = $(BROKER_DEP)
@@ -43,7 +47,7 @@ hostile_walls_DEP = tests/hostile_run tests/hostile_rows tests/hostile_maker tes
 
 UNITS = admit admit_boot admit_net broker broker_faults broker_lies cache chan check check_cache check_net choose cmdline console \
 	crypto_ask crypto_broker crypto_close crypto_download crypto_enrol crypto_load crypto_lost crypto_store doc doc_round doc_write doc_wrong journal kexec minisig newc \
-	org_request org_tables store store_hostile tpm tpm_bus tpm_hostile tpm_index tpm_wipe verify verify_manifest
+	org_request org_tables store store_cut store_hostile store_keep store_keep_lies tpm tpm_bus tpm_hostile tpm_index tpm_wipe verify verify_manifest
 UNIT_BIN = $(UNITS:%=$(T)/unit_%) $(T)/unit_luks $(T)/death $(T)/hostile $(T)/hostile_walls $(HOSTILE)
 
 $(T)/%: $(B)/host/tests/%.o $(B)/host/libipc.a

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 static const struct msg_crypto_want want = { .slot = 0, .part = PART_kernel, .number = 1, .len_bytes = 5000 };
+static const struct msg_crypto_keep keep = { .id = { 20 }, .part = PART_manifest, .number = 1, .bytes = { 5000, 1, 1, 1 } };
 static const int BOTH = F_SEAL_GROW | F_SEAL_SHRINK;
 
 /* A frame as no chan_send() makes it. */
@@ -138,6 +139,10 @@ a_wrong_number_of_descriptors_refuses(void **state)
 	expect_refused(-EBADMSG, ADMIT_ok);
 	send_raw(MSG_broker_survey, 0, &survey, sizeof survey, fds, 1);
 	expect_refused(-EPROTO, ADMIT_fds);
+	send_raw(MSG_crypto_keep, 0, &keep, sizeof keep, NULL, 0);
+	expect_refused(-EPROTO, ADMIT_fds);
+	send_raw(MSG_crypto_keep, 0, &keep, sizeof keep, fds, 2);
+	expect_refused(-EPROTO, ADMIT_fds);
 	for (unsigned i = 0; i < 4; i++)
 		assert_int_equal(close(fds[i]), 0);
 }
@@ -200,6 +205,16 @@ a_field_out_of_range_refuses(void **state)
 		{ .part = PART_manifest, .number = 1, .len_bytes = 16385 },
 		{ .part = PART_kernel, .len_bytes = 5000 },
 	};
+	static const struct msg_crypto_keep keeps[] = {
+		{ .part = PART_manifest, .number = 1, .bytes = { 5000, 1, 1, 1 } },
+		{ .id = { 20 }, .part = 0, .number = 1, .bytes = { 5000, 1, 1, 1 } },
+		{ .id = { 20 }, .part = PART_LAST + 1, .number = 1, .bytes = { 5000, 1, 1, 1 } },
+		{ .id = { 20 }, .part = PART_manifest, .bytes = { 5000, 1, 1, 1 } },
+		{ .id = { 20 }, .part = PART_manifest, .number = 1, .bytes = { 16385, 1, 1, 1 } },
+		{ .id = { 20 }, .part = PART_manifest, .number = 1, .bytes = { 5000, 0, 1, 1 } },
+		{ .id = { 20 }, .part = PART_manifest, .number = 1, .bytes = { 5000, 1, UINT64_MAX, 1 } },
+		{ .id = { 20 }, .part = PART_manifest, .number = 1, .bytes = { 5000, 1, 1, UINT64_MAX - 8191 } },
+	};
 	static const struct msg_broker_record records[] = {
 		{ .what = RECORD_begun },
 		{ .id = { 10 }, .what = 0 },
@@ -218,6 +233,10 @@ a_field_out_of_range_refuses(void **state)
 	(void)state;
 	for (unsigned i = 0; i < sizeof wants / sizeof wants[0]; i++) {
 		send_raw(MSG_crypto_want, 0, &wants[i], sizeof wants[i], &fd, 1);
+		expect_refused(-ERANGE, ADMIT_ok);
+	}
+	for (unsigned i = 0; i < sizeof keeps / sizeof keeps[0]; i++) {
+		send_raw(MSG_crypto_keep, 0, &keeps[i], sizeof keeps[i], &fd, 1);
 		expect_refused(-ERANGE, ADMIT_ok);
 	}
 	for (unsigned i = 0; i < sizeof records / sizeof records[0]; i++) {
@@ -259,6 +278,16 @@ a_flood_refuses_after_the_rows_number(void **state)
 		int fd = make_memfd(5000, BOTH);
 
 		send_raw(MSG_crypto_want, 0, &want, sizeof want, &fd, 1);
+		expect_refused(-EPROTO, ADMIT_often);
+		for (unsigned i = 0; i < msg_table[MSG_crypto_keep].max; i++) {
+			struct msg_store_kept kept;
+
+			store.keep.next = PART_manifest;
+			assert_int_equal(tell(MSG_crypto_keep, &keep, &fd), 1);
+			expect(MSG_store_kept, &kept);
+			assert_int_equal(kept.event, EV_none);
+		}
+		send_raw(MSG_crypto_keep, 0, &keep, sizeof keep, &fd, 1);
 		expect_refused(-EPROTO, ADMIT_often);
 		assert_int_equal(close(fd), 0);
 	}
