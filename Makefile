@@ -45,7 +45,7 @@ deps: build/stamp/deps build/stamp/libs build/stamp/kernels
 build/stamp/deps: image/deps.sh
 	@image/deps.sh
 	@mkdir -p build/stamp && touch $@
-build/stamp/libs: image/libs.sh | build/stamp/deps
+build/stamp/libs: image/libs.sh image/mbedtls_config.h | build/stamp/deps
 	@image/libs.sh
 	@mkdir -p build/stamp && touch $@
 build/stamp/kernels: image/kernels.sh | build/stamp/deps

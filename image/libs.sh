@@ -7,15 +7,17 @@
 #
 # Sources are Debian source packages of newer suites than the machine's own. apt checks the archive's
 # signature and the hashes; nothing from the network is used before that. What was taken is written to
-# build/versions.
+# build/versions. llhttp is the exception: its C is made by a program in another language, so Debian's own
+# static archive is taken as it is, out of the binary package, which apt checks in the same way.
 #
 #   build/lib/musl   static libraries against musl, for the programs of the image
 #   build/lib/host   the same against glibc, for the build's own tools, tests, org and generation
+#   build/lib/TARGET/tls   Mbed TLS once more, with image/mbedtls_config.h: net-worker's
 #   build/bin        sallyport-cc, sallyport-clang: make static-pie programs against musl
 # shellcheck disable=SC2016 # apt, not the shell, expands the format
 set -eu
 
-# name  source   minimum  preferred  suites, first choice first
+# name  package  minimum  preferred  suites, first choice first
 # The rule is trixie unless the minimum needs sid; for tpm2-tss the newest, for the advisories fixed in 4.1.4.
 wanted='
 mbedtls   mbedtls    3.6.6   3.6.6   trixie sid
@@ -23,8 +25,10 @@ sodium    libsodium  1.0.21  1.0.21  trixie sid
 seccomp   libseccomp 2.6.0   2.6.0   trixie sid
 cap       libcap2    2.75    2.75    trixie sid
 tss       tpm2-tss   4.1.3   4.1.4   sid trixie
+llhttp    libllhttp-dev 9.2.1 9.2.1  trixie sid
 '
-names='mbedtls sodium seccomp cap tss'
+names='mbedtls sodium seccomp cap tss llhttp'
+binaries='llhttp'
 targets='musl host'
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
@@ -34,7 +38,7 @@ arch=x86_64
 musl_libs=/usr/lib/$arch-linux-musl
 musl_headers=/usr/include/$arch-linux-musl
 # The key covers the script and the place, for the wrappers hold absolute paths.
-key=$( (echo "$build"; cat "$here/libs.sh") | sha256sum | cut -c1-16)
+key=$( (echo "$build"; cat "$here/libs.sh" "$here/mbedtls_config.h") | sha256sum | cut -c1-16)
 stamp=$build/stamp/libs-$key
 
 common='-O2 -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection -ffunction-sections -fdata-sections -fno-strict-aliasing'
@@ -84,38 +88,51 @@ private_apt()
 		-o Acquire::Retries=2 "$@"
 }
 
-# fetch NAME SOURCE MINIMUM PREFERRED SUITE...: takes the first suite that has enough and gives it.
+# in_list WORD WORD...: is the first among the others?
+in_list()
+{
+	case " $2 " in *" $1 "*) return 0 ;; esac
+	return 1
+}
+
+# fetch NAME PACKAGE MINIMUM PREFERRED SUITE...: takes the first suite that has enough and gives it.
 fetch()
 {
 	name=$1 source=$2 minimum=$3 preferred=$4
 	shift 4
 	dir=$build/src/$name
 	why=
+	what='source --only-source' only=--download-only kind=dsc
+	if in_list "$name" "$binaries"; then
+		what=download only='' kind=deb
+	fi
 	mkdir -p "$dir"
 	for suite in "$@"; do
 		# Not in $dir: apt leaves out what is there already.
-		dsc=$(cd "$build/src/cache" && private_apt source --only-source --print-uris "$source/$suite" 2>/dev/null |
-			sed -n "s/^'[^']*' \([^ ]*\.dsc\) .*/\1/p") || dsc=
-		version=${dsc#"${source}"_}
+		# shellcheck disable=SC2086 # an operation and its options
+		file=$(cd "$build/src/cache" && private_apt $what --print-uris "$source/$suite" 2>/dev/null |
+			sed -n "s/^'[^']*' \([^ ]*\.$kind\) .*/\1/p") || file=
+		version=${file#"${source}"_}
 		version=${version%.dsc}
-		if [ -z "$dsc" ]; then
+		version=${version%_*.deb}
+		if [ -z "$file" ]; then
 			why="$why; $suite lists none"
 			continue
 		fi
-		if dpkg --compare-versions "${version%-*}" lt "$minimum"; then
+		if dpkg --compare-versions "${version%-*}" lt "$minimum~"; then
 			why="$why; $suite has only $version"
 			continue
 		fi
-		if ! (cd "$dir" && private_apt source --download-only --only-source "$source/$suite") \
-			>>"$build/log/fetch.log" 2>&1; then
+		# shellcheck disable=SC2086 # as above
+		if ! (cd "$dir" && private_apt $what $only "$source/$suite") >>"$build/log/fetch.log" 2>&1; then
 			say "$source $version of $suite is listed but does not come, trying the next suite"
 			why="$why; $suite lists $version but does not give it"
 			continue
 		fi
 		echo "$source $version $suite" >"$dir/taken"
-		echo "$dsc" >"$dir/dsc"
+		echo "$file" >"$dir/file"
 		say "$source $version from $suite"
-		if dpkg --compare-versions "${version%-*}" lt "$preferred"; then
+		if dpkg --compare-versions "${version%-*}" lt "$preferred~"; then
 			{
 				echo '***********************************************************************'
 				echo "*** libs.sh: $source $version is OLDER than the preferred $preferred$why."
@@ -138,6 +155,7 @@ step_fetch()
 	mkdir -p "$build/src/lists/partial" "$build/src/cache/archives/partial"
 	for suite in trixie sid; do
 		echo "deb-src [signed-by=$keyring] $uri $suite main"
+		echo "deb [signed-by=$keyring arch=amd64] $uri $suite main"
 	done >"$build/src/sources.list"
 	logged fetch private_apt update -o APT::Update::Error-Mode=any
 	echo "$wanted" | while read -r line; do
@@ -268,7 +286,12 @@ step_source()
 {
 	tree=$build/src/$1/tree
 	rm -rf "$tree"
-	logged "source-$1" dpkg-source --no-copy -x "$build/src/$1/$(cat "$build/src/$1/dsc")" "$tree"
+	file=$build/src/$1/$(cat "$build/src/$1/file")
+	if in_list "$1" "$binaries"; then
+		logged "source-$1" dpkg-deb -x "$file" "$tree"
+		return 0
+	fi
+	logged "source-$1" dpkg-source --no-copy -x "$file" "$tree"
 	case $1 in
 	mbedtls) mend_mbedtls "$tree" ;;
 	tss) mend_tss "$tree" ;;
@@ -331,6 +354,25 @@ build_mbedtls()
 	logged "$1" make lib CC="$CC" CFLAGS="$CFLAGS" LDFLAGS=
 	logged "$1" cp -R include/mbedtls include/psa "$prefix/include/"
 	logged "$1" cp library/libmbedcrypto.a library/libmbedx509.a library/libmbedtls.a "$prefix/lib/"
+	# Once more for net-worker: whoever includes these headers has the configuration with them.
+	logged "$1" make clean
+	logged "$1" cp "$here/mbedtls_config.h" include/mbedtls/mbedtls_config.h
+	logged "$1" make lib CC="$CC" CFLAGS="$CFLAGS" LDFLAGS=
+	logged "$1" mkdir -p "$prefix/tls/include" "$prefix/tls/lib"
+	logged "$1" cp -R include/mbedtls include/psa "$prefix/tls/include/"
+	logged "$1" cp library/libmbedcrypto.a library/libmbedx509.a library/libmbedtls.a "$prefix/tls/lib/"
+	if nm "$prefix/tls/lib/libmbedtls.a" | grep -q ' T .*\(tls12\|handshake_server\|ticket\|debug\)'; then
+		fail 'mbedtls: TLS 1.2, a server, tickets or debug texts are in what net-worker links'
+	fi
+}
+
+# Parses bytes and calls back; wants memset(3), abort(3) and, in its debug code alone, fprintf(3): the same in both C libraries.
+build_llhttp()
+{
+	logged "$1" cp usr/include/llhttp.h "$prefix/include/"
+	logged "$1" cp usr/lib/$arch-linux-gnu/libllhttp.a "$prefix/lib/"
+	# The linker keeps no object's mark of shadow stacks and branch tracking unless all have it.
+	readelf -nW "$prefix/lib/libllhttp.a" | grep -q 'IBT, SHSTK' || fail 'llhttp: built without -fcf-protection'
 }
 
 build_sodium()
