@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "config.h"
 #include "doc.h"
 #include "fuzz.h"
 
@@ -61,6 +62,22 @@ found(const uint8_t *data, size_t size, size_t at, const char *text)
 	MUST(size - at >= strlen(text) && memcmp(data + at, text, strlen(text)) == 0);
 }
 
+/* Whatever is in range: judged, and if it is wrong, by a line that there is. */
+static void
+together(const struct doc_config *config)
+{
+	const char *key = NULL, *why = NULL;
+	char allowed[256];
+	int result = config_check(config, &key, &why);
+
+	MUST(result == 0 || result == -EINVAL);
+	MUST((result == 0) == (key == NULL) && (key == NULL) == (why == NULL));
+	if (key == NULL)
+		return;
+	doc_allowed(DOC_config, key, allowed, sizeof allowed);
+	MUST(allowed[0] != '\0');
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -82,6 +99,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		}
 		accepted++;
 		MUST(at == 0);
+		if (k == DOC_config)
+			together(&out.config);
 		MUST(doc_write((enum doc_kind)k, &out, again, sizeof again) == (long)size);
 		MUST(memcmp(again, data, size) == 0);
 	}

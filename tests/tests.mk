@@ -45,9 +45,8 @@ death_DEP                = tests/death_run tests/death_denied policy/rules
 hostile_DEP       = tests/hostile_run tests/hostile_rows tests/hostile_maker
 hostile_walls_DEP = tests/hostile_run tests/hostile_rows tests/hostile_maker tests/hostile_stage
 
-UNITS = admit admit_boot admit_net broker broker_faults broker_lies cache chan check check_cache check_net choose cmdline console \
-	crypto_ask crypto_broker crypto_close crypto_download crypto_enrol crypto_load crypto_lost crypto_store doc doc_round doc_write doc_wrong journal kexec minisig newc \
-	org_request org_tables store store_cut store_hostile store_keep store_keep_lies tpm tpm_bus tpm_hostile tpm_index tpm_wipe verify verify_manifest
+# Every tests/unit_NAME.c, but those that are built of several files or in another way below.
+UNITS = $(filter-out confine luks%,$(patsubst tests/unit_%.c,%,$(wildcard tests/unit_*.c)))
 UNIT_BIN = $(UNITS:%=$(T)/unit_%) $(T)/unit_luks $(T)/death $(T)/hostile $(T)/hostile_walls $(HOSTILE)
 
 $(T)/%: $(B)/host/tests/%.o $(B)/host/libipc.a
