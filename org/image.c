@@ -52,13 +52,15 @@ put_entry(const struct image_entry *e, uint32_t ino, uint32_t mtime, uint8_t *ou
 int
 image_archive(const struct image *image, uint32_t mtime, struct bytes *out)
 {
-	struct bytes archive = { NULL, NEWC_ALIGN };	/* the trailer, and padding */
+	struct bytes archive = { NULL, newc_entry_bytes(strlen("TRAILER!!!"), 0) };
 	size_t at = 0, used = 0;
 	long n;
 	int rc = 0;
 
 	for (unsigned i = 0; i < image->count; i++)
 		archive.len += newc_entry_bytes(strlen(image->entry[i].path + 1), image->entry[i].content.len);
+	/* and padding: the trailer itself may reach into the next 512 */
+	archive.len = (archive.len + NEWC_ALIGN - 1) / NEWC_ALIGN * NEWC_ALIGN;
 	if (archive.len > IMAGE_MAX)
 		return refuse("the image would have %zu bytes; allowed: %d", archive.len, IMAGE_MAX);
 	archive.data = calloc(1, archive.len);
@@ -72,8 +74,6 @@ image_archive(const struct image *image, uint32_t mtime, struct bytes *out)
 		free(archive.data);
 		return rc;
 	}
-	at += (size_t)n;
-	archive.len = (at + NEWC_ALIGN - 1) / NEWC_ALIGN * NEWC_ALIGN;
 	*out = archive;
 	return 0;
 }
