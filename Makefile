@@ -18,7 +18,7 @@ endif
 WARN     = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wswitch-enum -Werror
 HARD     = -fstack-protector-strong -fstack-clash-protection -fcf-protection -ftrapv
 COMMON   = -std=c11 -D_GNU_SOURCE -O2 $(WARN) $(HARD) -MMD -MP
-INCLUDE  = -Iipc -Ipolicy -Ibroker -Icrypto-worker -Istore-worker -Iorg -Iorg/service -Igeneration -I$(B)/policy
+INCLUDE  = -Iipc -Ipolicy -Ibroker -Icrypto-worker -Istore-worker -Inet-worker -Iorg -Iorg/service -Igeneration -I$(B)/policy
 
 # The image's programs: static-pie against musl.  Host programs (org, generation, tests, the policy compiler): glibc.
 TCC      = build/bin/$(if $(filter clang,$(CC)),sallyport-clang,sallyport-cc)
@@ -34,9 +34,10 @@ broker_SRC  = broker/main broker/route broker/steps broker/ask broker/losses bro
 store_SRC   = store-worker/main store-worker/serve store-worker/keep
 crypto_SRC  = $(patsubst %.c,%,$(wildcard crypto-worker/*.c))
 kexec_SRC   = kexec-worker/main
+link_SRC    = $(addprefix net-worker/,link link_find link_lease link_news dhcp dhcp_client)
 crypto_LINK = -Wl,--wrap=free,--wrap=realloc
 crypto_LIB  = -ltss2-esys -ltss2-sys -ltss2-mu -lmbedcrypto -lsodium
-PROGRAMS    = init broker store-worker crypto-worker kexec-worker
+PROGRAMS    = init broker store-worker crypto-worker kexec-worker net-link
 
 all: programs tools
 .PHONY: all programs tools check demo bench fuzz clean deps
@@ -77,6 +78,7 @@ $(eval $(call program,broker,broker))
 $(eval $(call program,store-worker,store))
 $(eval $(call program,crypto-worker,crypto))
 $(eval $(call program,kexec-worker,kexec))
+$(eval $(call program,net-link,link))
 
 # --- host programs -------------------------------------------------------------------------------------------------------------
 $(B)/host/%.o: %.c | build/stamp/libs $(POLICY_HEADERS)
@@ -93,7 +95,7 @@ include tests/tests.mk
 tools: $(TOOLS)
 
 clean:
-	rm -rf build-* build/target build/host build/bin/init build/bin/broker build/bin/*-worker build/policy build/tests
+	rm -rf build-* build/target build/host build/bin/init build/bin/broker build/bin/*-worker build/bin/net-link build/policy build/tests
 distclean:
 	rm -rf build build-*
 

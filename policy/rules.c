@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/reboot.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
 #include <linux/watchdog.h>
 #include <sched.h>
 #include <sys/mman.h>

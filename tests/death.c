@@ -254,7 +254,7 @@ static void
 no_rule_on_a_descriptor(void **state)
 {
 	static const char *const on_fd[] = { "read", "write", "pread64", "pwrite64", "recvmsg", "sendmsg", "fcntl", "fstat", "close",
-		"fallocate", "ftruncate", "fdatasync", "dup2", "kexec_file_load" };
+		"fallocate", "ftruncate", "fdatasync", "dup2", "kexec_file_load", "ioctl", "getsockopt", "setsockopt" };
 	enum peer program = *(enum peer *)*state;
 	size_t count;
 	const struct rule *rules = rules_of(program, &count);

@@ -37,6 +37,9 @@ unit_tpm_bus_DEP         = $(TPM_DEP)
 unit_tpm_hostile_DEP     = $(TPM_DEP)
 unit_chan_DEP            = tests/peers
 unit_kexec_DEP           = tests/peers
+unit_dhcp_DEP            = net-worker/dhcp
+unit_dhcp_client_DEP     = net-worker/dhcp net-worker/dhcp_client
+unit_link_DEP            = net-worker/link_lease net-worker/link_news
 unit_tpm_wipe_DEP        = $(TPM_DEP) crypto-worker/wipe_alloc
 unit_org_request_DEP     = org/service/request org/gen org/say org/file $(VERIFY_DEP)
 unit_org_tables_DEP      = org/service/conns org/service/challenge
@@ -94,7 +97,8 @@ $(T)/unit_luks: $(addprefix $(B)/host/tests/,unit_luks.o unit_luks_image.o unit_
 # lets libFuzzer loose on each, FUZZ_SECONDS long.
 FUZZ_SECONDS = 10
 MESSAGES := $(shell grep -o '^MSG.[a-z_0-9]*' ipc/msg.def | cut -c5-)
-FUZZ = $(MESSAGES:%=$(T)/fuzz_check_%) $(T)/fuzz_doc $(T)/fuzz_minisig
+FUZZ = $(MESSAGES:%=$(T)/fuzz_check_%) $(T)/fuzz_dhcp $(T)/fuzz_doc $(T)/fuzz_minisig
+$(T)/fuzz_dhcp: $(addprefix $(B)/host/net-worker/,dhcp.o dhcp_client.o link_lease.o)
 define fuzz_message
 $(B)/host/tests/fuzz_check_$(1).o: tests/fuzz_check.c | build/stamp/libs
 	@mkdir -p $$(@D)
@@ -103,7 +107,7 @@ endef
 $(foreach m,$(MESSAGES),$(eval $(call fuzz_message,$(m))))
 $(T)/fuzz_%: $(B)/host/tests/fuzz_%.o $(B)/host/libipc.a
 	@mkdir -p $(@D)
-	@$(CC) $(HLINK) $(if $(filter fuzzer,$(SANITIZE)),-fsanitize=fuzzer) -o $@ $^
+	@$(CC) $(HLINK) $(if $(filter fuzzer,$(SANITIZE)),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(filter %.a,$^)
 
 $(T)/rawput: $(B)/host/tests/rawput.o $(B)/host/libipc.a
 	@mkdir -p $(@D)
