@@ -119,30 +119,42 @@ caps_not_dumpable(void)
 	return prctl(PR_GET_DUMPABLE, 0UL, 0UL, 0UL, 0UL) == 0 ? 0 : -EPROTO;
 }
 
-int
-confine_drop_boot(void)
+/* Out of bounding, permitted and effective sets for good. */
+static int
+drop(cap_value_t cap)
 {
-	cap_value_t boot = CAP_SYS_BOOT;
 	cap_t set = cap_get_proc();
 	cap_flag_value_t permitted = CAP_SET, effective = CAP_SET;
 	int rc = -ENOMEM;
 
 	if (set == NULL)
 		return -errno;
-	if (cap_set_flag(set, CAP_PERMITTED, 1, &boot, CAP_CLEAR) != 0 || cap_set_flag(set, CAP_EFFECTIVE, 1, &boot, CAP_CLEAR) != 0 ||
-	    cap_drop_bound(boot) != 0 || cap_set_proc(set) != 0) {
+	if (cap_set_flag(set, CAP_PERMITTED, 1, &cap, CAP_CLEAR) != 0 || cap_set_flag(set, CAP_EFFECTIVE, 1, &cap, CAP_CLEAR) != 0 ||
+	    cap_drop_bound(cap) != 0 || cap_set_proc(set) != 0) {
 		rc = -errno;
 		goto out;
 	}
 	(void)cap_free(set);	/* memory of ours */
 	set = cap_get_proc();
-	if (set == NULL || cap_get_flag(set, boot, CAP_PERMITTED, &permitted) != 0 ||
-	    cap_get_flag(set, boot, CAP_EFFECTIVE, &effective) != 0) {
+	if (set == NULL || cap_get_flag(set, cap, CAP_PERMITTED, &permitted) != 0 ||
+	    cap_get_flag(set, cap, CAP_EFFECTIVE, &effective) != 0) {
 		rc = -errno;
 		goto out;
 	}
-	rc = permitted == CAP_CLEAR && effective == CAP_CLEAR && cap_get_bound(boot) == 0 ? 0 : -EPROTO;
+	rc = permitted == CAP_CLEAR && effective == CAP_CLEAR && cap_get_bound(cap) == 0 ? 0 : -EPROTO;
 out:
 	(void)cap_free(set);
 	return rc;
+}
+
+int
+confine_drop_boot(void)
+{
+	return drop(CAP_SYS_BOOT);
+}
+
+int
+confine_drop_net(void)
+{
+	return drop(CAP_NET_ADMIN);
 }

@@ -32,7 +32,7 @@ enum {
 
 enum { FIRST_OF_INIT = 3, FDS_LOOKED_AT = 128 };
 
-enum root { ROOT_kept, ROOT_empty };
+enum root { ROOT_kept, ROOT_empty, ROOT_resolv };
 
 struct limit {
 	enum peer peer;
@@ -174,6 +174,8 @@ confine(enum peer self, const char **step)
 	STEP("namespaces", root_namespaces(peers[self].namespaces));
 	if (peers[self].root == ROOT_empty)
 		STEP("root", root_empty());
+	if (peers[self].root == ROOT_resolv)
+		STEP("root", root_resolv());
 	/* The bounding set is for what one execs: init starts the others, the others start nothing. */
 	STEP("bounding set", self == PEER_init ? caps_bound(caps, SECUREBITS_INIT) : caps_bound(0, SECUREBITS_WORKER));
 	STEP("ids", caps_ids(peers[self].uid));

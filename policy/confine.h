@@ -25,7 +25,7 @@ enum given {
  *
  * init: keeps its descriptors, but each of them from 3 on must be close-on-exec (-EBADF): no worker inherits one by accident.  It stays
  * uid 0 in its root and its namespaces, with the capabilities that starting the others takes.
- * The others: uid 0 of init's making, /empty in the root (a directory), /proc mounted.
+ * The others: uid 0 of init's making, /empty in the root (a directory), /proc mounted; net-worker: a read-only tmpfs at /resolv.
  */
 int confine(enum peer self, const char **step);
 
@@ -34,6 +34,9 @@ int confine(enum peer self, const char **step);
  * 0 or a negative errno.
  */
 int confine_drop_boot(void);
+
+/* init, once the lease is applied, or when there is no org: CAP_NET_ADMIN likewise. */
+int confine_drop_net(void);
 
 /* How many descriptors, from 0, a program is started with; 0 for init and for no program. */
 unsigned confine_given(enum peer peer);

@@ -1,5 +1,5 @@
 /*
- * Namespaces of its own and a root that holds nothing.  In every worker, on its way behind the wall; runs as uid 0 before the ids go.
+ * Namespaces of its own and a root that holds nothing, or one file.  In every worker, on its way behind the wall; runs as uid 0 before the ids go.
  * Distrusts nothing but the kernel's surprises: the root is looked at again from inside.
  *
  * An initramfs's rootfs cannot be the old root of pivot_root(2) (EINVAL, see its man page): so the empty root is moved over it and entered
@@ -24,7 +24,7 @@ root_namespaces(int flags)
 	return flags == 0 || unshare(flags) == 0 ? 0 : -errno;
 }
 
-/* Is "/" the empty, read-only tmpfs, with no way up? */
+/* Is "/" the read-only tmpfs, with no way up? */
 static int
 look(void)
 {
@@ -45,6 +45,15 @@ look(void)
 	return -EPROTO;
 }
 
+/* The mount there becomes the root. */
+static int
+enter(const char *at)
+{
+	if (chdir(at) != 0 || mount(".", "/", NULL, MS_MOVE, NULL) != 0 || chroot(".") != 0 || chdir("/") != 0)
+		return -errno;
+	return look();
+}
+
 int
 root_empty(void)
 {
@@ -53,7 +62,12 @@ root_empty(void)
 		return -errno;
 	if (mount("empty", "/empty", "tmpfs", EMPTY_FLAGS, "size=4k,nr_inodes=2,mode=0555") != 0)
 		return -errno;
-	if (chdir("/empty") != 0 || mount(".", "/", NULL, MS_MOVE, NULL) != 0 || chroot(".") != 0 || chdir("/") != 0)
-		return -errno;
-	return look();
+	return enter("/empty");
+}
+
+/* init has mounted it, written the one file and made it read-only (broker/network.c, broker/lease.c). */
+int
+root_resolv(void)
+{
+	return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 ? enter("/resolv") : -errno;
 }

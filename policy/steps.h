@@ -20,6 +20,7 @@ int filter_load(void);		/* the answer of seccomp(2) is all the reading back ther
 /* root.c */
 int root_namespaces(int flags);
 int root_empty(void);
+int root_resolv(void);
 
 /* caps.c; caps: one bit per capability that is kept */
 int caps_bound(uint64_t caps, unsigned securebits);

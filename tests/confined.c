@@ -3,7 +3,7 @@
  * program with -DPROGRAM=kexec and the like, static-pie against musl as in the image.
  *
  * Its channel is descriptor 3: it sends struct confined_says, then waits for a byte.  As init it starts the others when told 's', gives
- * CAP_SYS_BOOT up when told 'd', and says so in the same struct.
+ * CAP_SYS_BOOT up when told 'd' and CAP_NET_ADMIN when told 'n', and says so in the same struct.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -105,8 +105,8 @@ main(int argc, char **argv)
 	while ((heard = hear(CHANNEL)) != 0) {
 		if (heard == 's')
 			start_all(null_fd);
-		if (heard == 'd') {
-			says.rc = confine_drop_boot();
+		if (heard == 'd' || heard == 'n') {
+			says.rc = heard == 'd' ? confine_drop_boot() : confine_drop_net();
 			say(&says);
 		}
 	}

@@ -32,7 +32,7 @@
 #define GIB (1024 * MIB)
 
 static const uint64_t caps[PEER_COUNT] = {
-	[PEER_init] = CAPABILITY(KILL) | CAPABILITY(SETGID) | CAPABILITY(SETUID) | CAPABILITY(SETPCAP) | CAPABILITY(SYS_ADMIN) |
+	[PEER_init] = CAPABILITY(KILL) | CAPABILITY(NET_ADMIN) | CAPABILITY(SETGID) | CAPABILITY(SETUID) | CAPABILITY(SETPCAP) | CAPABILITY(SYS_ADMIN) |
 	    CAPABILITY(SYS_BOOT) | CAPABILITY(SYS_CHROOT),
 	[PEER_kexec] = CAPABILITY(SYS_BOOT),
 };
@@ -216,19 +216,27 @@ look_namespaces(enum peer program, pid_t pid)
 }
 
 static void
-look_root(pid_t pid)
+look_root(enum peer program, pid_t pid)
 {
 	char path[64];
+	struct stat st;
 	struct statfs fs;
 
-	assert_int_equal(entries(pid, "root", 0), 0);
-	assert_int_equal(entries(pid, "cwd", 0), 0);
+	/* net-worker's holds /etc/resolv.conf and nothing else. */
+	assert_int_equal(entries(pid, "root", 0), program == PEER_net);
+	assert_int_equal(entries(pid, "cwd", 0), program == PEER_net);
+	if (program == PEER_net) {
+		assert_int_equal(entries(pid, "root/etc", 0), 1);
+		(void)snprintf(path, sizeof path, "/proc/%d/root/etc/resolv.conf", (int)pid);
+		assert_int_equal(stat(path, &st), 0);
+		assert_true(S_ISREG(st.st_mode) && (st.st_mode & 0777) == 0444 && st.st_uid == 0);
+	}
 	(void)snprintf(path, sizeof path, "/proc/%d/root/.", (int)pid);
 	assert_int_equal(statfs(path, &fs), 0);
 	assert_int_equal(fs.f_type, TMPFS_MAGIC);
 	assert_int_equal((unsigned long)fs.f_flags & (ST_RDONLY | ST_NOSUID | ST_NODEV | ST_NOEXEC),
 	    ST_RDONLY | ST_NOSUID | ST_NODEV | ST_NOEXEC);
-	assert_true(fs.f_blocks <= 1 && fs.f_files <= 2);
+	assert_true(program == PEER_net ? fs.f_blocks <= 2 && fs.f_files <= 4 : fs.f_blocks <= 1 && fs.f_files <= 2);
 }
 
 void
@@ -245,7 +253,7 @@ look_at(enum peer program, pid_t pid, long filters)
 		return;
 	assert_int_equal(entries(pid, "fd", fds[program]), fds[program]);
 	assert_int_equal(confine_given(program), fds[program]);
-	look_root(pid);
+	look_root(program, pid);
 	/* Files of a process that is not dumpable belong to root, proc(5). */
 	(void)snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
 	assert_int_equal(stat(path, &st), 0);

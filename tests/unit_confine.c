@@ -34,6 +34,7 @@ struct variant {
 	unsigned without_fd;	/* not given, 0: all are */
 	int nobody;		/* not started as uid 0 */
 	int no_empty, no_proc;	/* the root lacks it */
+	int resolv;		/* 1: nothing is mounted there, 2: it can be written to */
 	int bound;		/* 1 + the capability missing from the bounding set */
 };
 
@@ -53,10 +54,24 @@ copy(const char *from, const char *to)
 	assert_int_equal(close(out), 0);
 }
 
+/* net-worker's root as init leaves it (broker/network.c, broker/lease.c). */
+static int
+make_resolv(void)
+{
+	const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+	char path[256], etc[256], file[256];
+
+	(void)snprintf(path, sizeof path, "%s/resolv", root);
+	(void)snprintf(etc, sizeof etc, "%s/resolv/etc", root);
+	(void)snprintf(file, sizeof file, "%s/resolv/etc/resolv.conf", root);
+	return mount("resolv", path, "tmpfs", flags, "size=8k,nr_inodes=4,mode=0555") == 0 && mkdir(etc, 0755) == 0 &&
+	    mknod(file, S_IFREG | 0444, 0) == 0 && mount(NULL, path, NULL, flags | MS_REMOUNT | MS_RDONLY, NULL) == 0 ? 0 : -1;
+}
+
 static int
 make_root(void **state)
 {
-	static const char *const dirs[] = { "bin", "dev", "empty", "proc" };
+	static const char *const dirs[] = { "bin", "dev", "empty", "resolv", "proc" };
 	const char *from = getenv("CONFINED_DIR");
 	char path[256], source[256];
 
@@ -73,6 +88,8 @@ make_root(void **state)
 		return -1;
 	(void)snprintf(path, sizeof path, "%s/dev/null", root);
 	if (mknod(path, S_IFCHR | 0666, 1 << 8 | 3) != 0)
+		return -1;
+	if (make_resolv() != 0)
 		return -1;
 	for (unsigned p = 0; p < PEER_COUNT; p++) {
 		(void)snprintf(path, sizeof path, "%s/bin/confined-%s", root, names[p]);
@@ -102,6 +119,9 @@ child(enum peer program, const struct variant *v, int channel)
 		_exit(80);
 	if (v->no_proc && umount2("/proc", MNT_DETACH) != 0)
 		_exit(81);
+	if ((v->resolv == 1 && umount2("/resolv", MNT_DETACH) != 0) ||
+	    (v->resolv == 2 && mount("other", "/resolv", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0))
+		_exit(86);
 	null_fd = open("/dev/null", O_RDWR);
 	channel = fcntl(channel, F_DUPFD, 100);
 	for (unsigned fd = 0; fd < n; fd++)
@@ -192,6 +212,15 @@ all_as_init_starts_them(void **state)
 	assert_int_equal(look_hex(init, "CapEff") & CAPABILITY(SYS_BOOT), 0);
 	assert_int_equal(look_hex(init, "CapBnd") & CAPABILITY(SYS_BOOT), 0);
 	assert_true((look_hex(init, "CapPrm") & CAPABILITY(SYS_ADMIN)) != 0);
+	/* And CAP_NET_ADMIN, with which the lease is applied. */
+	assert_true((look_hex(init, "CapPrm") & CAPABILITY(NET_ADMIN)) != 0);
+	assert_int_equal(send(channel, "n", 1, 0), 1);
+	assert_int_equal(hear(channel, &says), 0);
+	assert_int_equal(says.rc, 0);
+	assert_int_equal(look_hex(init, "CapPrm") & CAPABILITY(NET_ADMIN), 0);
+	assert_int_equal(look_hex(init, "CapEff") & CAPABILITY(NET_ADMIN), 0);
+	assert_int_equal(look_hex(init, "CapBnd") & CAPABILITY(NET_ADMIN), 0);
+	assert_true((look_hex(init, "CapPrm") & CAPABILITY(SYS_ADMIN)) != 0);
 	assert_int_equal(look_hex(pids[PEER_kexec], "CapEff"), CAPABILITY(SYS_BOOT));
 	assert_int_equal(finish(init, channel), 0);
 }
@@ -226,8 +255,11 @@ failures_are_fatal(void **state)
 	for (enum peer p = PEER_broker; p < PEER_COUNT; p++) {
 		if (confine_given(p) > 4)
 			refuses(p, &(struct variant){ .without_fd = confine_given(p) - 1 }, "descriptors", -EBADF);
-		refuses(p, &(struct variant){ .no_empty = 1 }, "root", -ENOENT);
+		if (p != PEER_net)
+			refuses(p, &(struct variant){ .no_empty = 1 }, "root", -ENOENT);
 	}
+	refuses(PEER_net, &(struct variant){ .resolv = 1 }, "root", -EINVAL);
+	refuses(PEER_net, &(struct variant){ .resolv = 2 }, "root", -EPROTO);
 	refuses(PEER_init, &(struct variant){ .how = "leak" }, "descriptors", -EBADF);
 	refuses(PEER_init, &(struct variant){ .bound = 1 + CAP_SYS_CHROOT }, "bounding set", -EPROTO);
 	refuses(PEER_kexec, &(struct variant){ .bound = 1 + CAP_SYS_ADMIN }, "namespaces", -EPERM);
