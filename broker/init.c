@@ -1,6 +1,6 @@
 /*
  * init, PID 1: prepares, starts the programs, reaps them, and decides nothing.  Inside the wall.
- * Its only peer is the broker, whose three requests are: start this program, arm the watchdog, reboot.
+ * Its only peer is the broker, whose three requests are: start this program, arm the watchdog, reboot; and one lease comes through it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +19,7 @@
 #include "confine.h"
 #include "exits.h"
 #include "init.h"
+#include "network.h"
 #include "recv.h"
 #include "wait.h"
 
@@ -84,6 +85,13 @@ end(enum peer program)
 	pids[program] = 0;
 }
 
+/* Those that may have a second life: the TPM is closed behind crypto-worker, and CAP_SYS_BOOT went with kexec-worker. */
+static int
+may_return(enum peer program)
+{
+	return program == PEER_store || program == PEER_link || program == PEER_net;
+}
+
 static void
 on_broker_start(const struct msg_broker_start *body)
 {
@@ -92,8 +100,7 @@ on_broker_start(const struct msg_broker_start *body)
 	int cache = prepared.cache_fd >= 0 ? prepared.cache_fd : prepared.null_fd;
 	enum peer program = (enum peer)body->program;
 
-	/* Only store-worker has a second life: the TPM is closed behind crypto-worker, and CAP_SYS_BOOT went with kexec-worker. */
-	if (program != PEER_store && pids[program] != 0)
+	if (!may_return(program) && pids[program] != 0)
 		give_up("asked to start again", peer_name(program));
 	end(program);
 	make_pair(pair);
@@ -104,6 +111,13 @@ on_broker_start(const struct msg_broker_start *body)
 		(void)close(tpm);	/* and alone can speak to the TPM */
 	} else if (program == PEER_store)
 		start(program, (int[]){ pair[0], cache }, 2);
+	else if (program == PEER_link && prepared.network.udp_fd >= 0) {
+		network_up(&prepared);
+		start(program, (int[]){ pair[0], prepared.config_fd, prepared.network.udp_fd, prepared.network.news_fd }, 4);
+	} else if (program == PEER_net)
+		start(program, (int[]){ pair[0], prepared.config_fd }, 2);
+	else if (program == PEER_link)
+		give_up("asked for a network that config does not want", "");
 	else {
 		start(program, (int[]){ pair[0], lane[1] }, 2);
 		(void)close(lane[1]);	/* kexec-worker alone can receive on it */
@@ -114,6 +128,30 @@ on_broker_start(const struct msg_broker_start *body)
 	if (worker_send(broker_fd, &state, MSG_init_started, &answer, &pair[1]) != 0)
 		give_up("the broker does not listen", "");
 	(void)close(pair[1]);		/* the broker has it */
+}
+
+static void
+end_network(void)
+{
+	network_end(&prepared);
+	if (confine_drop_net() != 0)
+		give_up("cannot drop CAP_NET_ADMIN", "");
+}
+
+/* One lease per boot: then nothing can change the network any more. */
+static void
+on_link_lease(const struct msg_link_lease *body)
+{
+	struct msg_init_linked linked = { 0 };
+	struct msg_init_unlinked unlinked = { 0 };
+	int rc = network_apply(&prepared, body);
+
+	if (rc == 0)
+		end_network();
+	unlinked.error = (uint32_t)-rc;
+	if (worker_send(broker_fd, &state, rc == 0 ? MSG_init_linked : MSG_init_unlinked, rc == 0 ? (void *)&linked : (void *)&unlinked,
+	    NULL) != 0)
+		give_up("the broker does not listen", "");
 }
 
 /* There will be no jump: the wait before the reboot is not cut short, unless the driver knows no way back (nowayout). */
@@ -174,7 +212,7 @@ reap(int signal_fd)
 		for (unsigned p = 0; p < PEER_COUNT; p++) {
 			if (pids[p] != pid)
 				continue;
-			pids[p] = p == PEER_store ? 0 : -1;
+			pids[p] = may_return((enum peer)p) ? 0 : -1;
 			if (p == PEER_kexec)
 				disarm();	/* whatever its end: an orderly one is that of a program that the broker dropped */
 			if (p != PEER_broker && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CLOSED)
@@ -209,6 +247,8 @@ receive(void)
 		give_up("the broker misbehaves", admit_text(why));
 	if (frame.id == MSG_broker_start)
 		on_broker_start((const struct msg_broker_start *)(const void *)frame.body);
+	else if (frame.id == MSG_link_lease)
+		on_link_lease((const struct msg_link_lease *)(const void *)frame.body);
 	else if (frame.id == MSG_broker_arm)
 		on_broker_arm((const struct msg_broker_arm *)(const void *)frame.body);
 	else if (frame.id == MSG_broker_stop)
@@ -220,7 +260,7 @@ receive(void)
 int
 main(void)
 {
-	struct pollfd set[2];
+	struct pollfd set[3];
 	struct timespec limit = { 0 };
 	const char *step = "pid";
 	sigset_t mask;
@@ -240,12 +280,15 @@ main(void)
 		give_up("shutdown", strerror(errno));
 	if (confine(PEER_init, &step) != 0)
 		give_up("cannot confine itself", step);
+	if (prepared.config.org[0] == '\0')
+		end_network();
 	admit_init(&state, PEER_init);
 	start_broker();
 	limit.tv_sec = (time_t)(wait_ms(prepared.config.retry_wait_s, STOPS_MAX) / 1000) + DEADLINE_EXTRA_S;
 	for (;;) {
 		set[1] = (struct pollfd){ .fd = broker_fd, .events = POLLIN };
-		int n = ppoll(set, 2, &limit, NULL);
+		set[2] = (struct pollfd){ .fd = prepared.network.up ? prepared.network.own_fd : -1, .events = POLLIN };
+		int n = ppoll(set, 3, &limit, NULL);
 
 		if (n == 0)
 			give_up("no progress at all", "");
@@ -255,5 +298,7 @@ main(void)
 			receive();
 		if (n > 0 && set[0].revents != 0)
 			reap(set[0].fd);
+		if (n > 0 && set[2].revents != 0 && prepared.network.own_fd == set[2].fd)
+			network_news(&prepared);
 	}
 }

@@ -22,6 +22,7 @@
 #include "console.h"
 #include "event.h"
 #include "init.h"
+#include "network.h"
 
 #ifndef MODULE_INIT_COMPRESSED_FILE
 #define MODULE_INIT_COMPRESSED_FILE 4	/* Linux 5.17 */
@@ -283,4 +284,5 @@ prepare(struct prepared *p)
 	p->header_fd = copy_header(p->cache_fd);
 	if (p->header_fd < 0)
 		init_reboot(p, "memfd", EARLY_WAIT_MS);
+	network_prepare(p);
 }

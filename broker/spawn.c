@@ -39,7 +39,8 @@ pid_t
 spawn(enum peer program, int null_fd, const int *fds, unsigned n)
 {
 	static const char *const paths[PEER_COUNT] = { [PEER_broker] = "/bin/broker", [PEER_store] = "/bin/store-worker",
-		[PEER_crypto] = "/bin/crypto-worker", [PEER_kexec] = "/bin/kexec-worker" };
+		[PEER_crypto] = "/bin/crypto-worker", [PEER_kexec] = "/bin/kexec-worker", [PEER_link] = "/bin/net-link",
+		[PEER_net] = "/bin/net-worker" };
 	char *const argv[] = { (char *)(uintptr_t)peer_name(program), NULL };
 	char *const envp[] = { NULL };
 	sigset_t none;
