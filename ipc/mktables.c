@@ -12,7 +12,8 @@
 static const char *
 fd_text(unsigned kind)
 {
-	static const char *const texts[] = { "-", "a channel", "a memfd to fill", "kernel and initramfs" };
+	static const char *const texts[] = { "-", "a channel", "a memfd to fill", "a memfd to send, one for the answer", "a memfd to keep",
+		"kernel and initramfs" };
 
 	return kind < sizeof texts / sizeof texts[0] ? texts[kind] : "?";
 }
@@ -75,13 +76,16 @@ documents(void)
 {
 	printf("| document | line | value |\n| --- | --- | --- |\n");
 #define DOC(kind)
-#define LINE(kind, key) do { char allowed[128]; doc_allowed(DOC_##kind, #key, allowed, sizeof allowed); \
+#define LINE(kind, key) do { char allowed[160]; doc_allowed(DOC_##kind, #key, allowed, sizeof allowed); \
 	printf("| %s | %s | %s |\n", #kind, #key, allowed); } while (0);
 #define NUM(kind, key, least, most) LINE(kind, key)
 #define HEX(kind, key, bytes) LINE(kind, key)
+#define BLOB(kind, key, least, most) LINE(kind, key)
 #define TEXT(kind, key, least, most) LINE(kind, key)
 #define WORD(kind, key, enumeration) LINE(kind, key)
 #define KEYS(kind, key, most) LINE(kind, key)
+#define NAMES(kind, key, least, most, lines) LINE(kind, key)
+#define HAVE(kind, key, most) LINE(kind, key)
 #define ENDDOC(kind)
 #include "doc.def"
 }
