@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "cache.h"
+#include "config.h"
 #include "console.h"
 #include "event.h"
 #include "init.h"
@@ -215,11 +216,13 @@ read_config(struct prepared *p)
 {
 	static char text[DOC_MAX + 1];
 	struct doc_error error;
+	const char *key, *why;
 	ssize_t n;
 
 	p->config_fd = open("/config", O_RDONLY | O_CLOEXEC);
 	n = p->config_fd < 0 ? -1 : pread(p->config_fd, text, sizeof text, 0);
-	if (n < 0 || doc_parse(DOC_config, text, (size_t)n, &p->config, sizeof p->config, &error) != 0) {
+	if (n < 0 || doc_parse(DOC_config, text, (size_t)n, &p->config, sizeof p->config, &error) != 0 ||
+	    config_check(&p->config, &key, &why) != 0) {
 		say_event(p, EV_config_invalid, "/config");
 		init_reboot(p, "no valid config", EARLY_WAIT_MS);
 	}

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "config.h"
 #include "confine.h"
 #include "crypto.h"
 #include "exits.h"
@@ -38,12 +39,13 @@ read_config(struct crypto *c)
 {
 	static char text[DOC_MAX + 1];
 	struct doc_error error;
+	const char *key, *why;
 	ssize_t n = pread(FD_CONFIG, text, sizeof text, 0);
 
 	/* init has read this very file before; the image vouches for it */
 	if (n < 0 || doc_parse(DOC_config, text, (size_t)n, &c->config, sizeof c->config, &error) != 0)
 		return EV_config_invalid;
-	return c->config.threshold <= c->config.release_key.count ? EV_none : EV_config_invalid;
+	return config_check(&c->config, &key, &why) == 0 ? EV_none : EV_config_invalid;
 }
 
 int
