@@ -71,7 +71,9 @@ range() { # range PAGE OPTION COMMAND...
 }
 for o in --version --watchdog --issued; do range org/sallyport-org-sign.1 $o "$org" sign; done
 for o in --threshold --least-version --memory; do range org/sallyport-org-verify.1 $o "$org" verify; done
-for o in --threshold --least-version --retry-wait --build-time; do range org/sallyport-org-config.1 $o "$org" config; done
+for o in --threshold --least-version --retry-wait --build-time --vlan --link-wait --net-wait --offline-max; do
+	range org/sallyport-org-config.1 $o "$org" config
+done
 for o in --slots --slot-size --size; do
 	range org/sallyport-org-cache.1 $o "$org" cache format
 	range generation/sallyport-cache.8 $o "$1/sallyport-cache" format

@@ -65,7 +65,7 @@ no verify_build_time 1 '405 doc_time' "$org" verify -c late g
 no verify_config_floor 1 '404 doc_floor' "$org" verify -c floor g
 no config_threshold 2 'more than the 3 release keys' "$org" config $config --threshold 4 -o bad
 no config_device 2 'no device' "$org" config $config --threshold 2 --tpm ../tpm0 -o bad
-no config_enrol 2 'allowed: local, none' "$org" config $config --threshold 2 --enrol yes -o bad
+no config_enrol 2 'allowed: none, local, org' "$org" config $config --threshold 2 --enrol yes -o bad
 no config_org_is_release 2 'is a release key too' "$org" config --release-key keys/r1.pub --org-key keys/r1.pub --threshold 1 \
 	--cache vda -o bad
 no config_number 2 'allowed: 1 to 86400' "$org" config $config --threshold 2 --retry-wait 0 -o bad
@@ -278,6 +278,18 @@ for how in none gzip zstd xz; do
 done
 gzip -dc i_gzip >u; same image_gunzips u i1; zstd -qdc i_zstd >u; same image_unzstds u i1; xz -dc i_xz >u; same image_unxzs u i1
 xz -l --robot -v i_xz >out 2>&1; says image_xz_check CRC32
+# wherever the last entry ends within 512 bytes: zeros behind the trailer, and no byte beside the image (under the sanitizer)
+sizes=0
+for n in $(seq 0 4 508); do
+	head -c "$n" /dev/zero | tr '\0' x >tree/sized
+	printf 'file /sized 0400 tree/sized\n' >sized.list
+	"$org" image -c config --list sized.list --programs programs --modules-dir mods --modules order --compress none -o sized >out 2>&1 &&
+		[ $(($(size_of sized) % 512)) -eq 0 ] && [ "$(cpio -it --quiet <sized)" = sized ] &&
+		[ "$(grep -abo 'TRAILER!!!' sized | tail -1 | cut -d: -f1)" -gt $(($(size_of sized) - 526)) ] &&
+		[ "$(tail -c +"$(($(grep -abo 'TRAILER!!!' sized | tail -1 | cut -d: -f1) + 11))" sized | tr -d '\0' | wc -c)" -eq 0 ] &&
+		sizes=$((sizes + 1))
+done
+is image_of_any_size "$sizes" 128
 export SOURCE_DATE_EPOCH=1000000000; yes image_dated image list none i2; unset SOURCE_DATE_EPOCH
 cmp -s i1 i2 && fail image_date 'is not in the image' || pass image_date
 bad_list() { sed "$3" list >bad.list; no "list_$1" 1 "bad.list:$2" image bad.list none bad; }
