@@ -60,6 +60,44 @@ for page in org/*.1 generation/*.8; do
 	done <"$dir/refers"
 done
 
+for page in org/*.[57]; do
+	why=$(lint "$page")
+	if [ -z "$why" ]; then ok "mandoc $page"; else no "mandoc $page" "$why"; fi
+	for h in NAME DESCRIPTION 'SEE ALSO'; do
+		heading "$page" "$h" || no "$page" "has no section $h"
+	done
+done
+
+# The documents: each line of each kind, in its order, with its range, is in the page as ipc/doc.def has it, and nothing else is.
+rows() { # "kind key : range" of doc.def, as the page puts it
+	awk -F '[(),]' '
+		{ sub(/\/\*.*/, ""); for (i = 2; i <= NF; i++) gsub(/^ +| +$/, "", $i) }
+		$1 == "WORDS" { e = $2 }
+		$1 == "IS" { words[e] = words[e] (words[e] == "" ? "" : ", ") $3 }
+		$1 == "NUM" { print $2, $3, ": number,", $4, "to", $5 }
+		$1 == "HEX" { print $2, $3, ":", $4, "bytes" }
+		$1 == "BLOB" { print $2, $3, ":", $4, "to", $5, "bytes" }
+		$1 == "TEXT" { print $2, $3, ": text,", $4, "to", $5 }
+		$1 == "WORD" { print $2, $3, ":", words[$4] }
+		$1 == "KEYS" { print $2, $3, ": key, 1" ($4 > 1 ? " to " $4 " lines" : " line") }
+		$1 == "NAMES" { print $2, $3, ": text,", $4, "to", $5 ", 0 to", $6, "lines" }
+		$1 == "HAVE" { print $2, $3, ": inventory, 0 to", $4, "lines" }' ipc/doc.def
+}
+stated() { awk '/^\.Sh / { kind = tolower($2) } /^\.It Ic / { sub(/^\.It Ic /, ""); print kind, $0 }' "$1"; }
+rows >"$dir/rows"
+stated org/sallyport-documents.5 >"$dir/stated"
+if why=$(diff "$dir/rows" "$dir/stated"); then ok "documents: $(wc -l <"$dir/rows") lines"
+else no documents "< doc.def, > page: $(echo "$why" | grep '^[<>]' | tr '\n' ' ')"; fi
+[ "$(wc -l <"$dir/rows")" -eq "$(grep -cE '^(NUM|HEX|BLOB|TEXT|WORD|KEYS|NAMES|HAVE)\(' ipc/doc.def)" ] && ok "every row of doc.def is understood" ||
+	no "rows of doc.def" "$(wc -l <"$dir/rows") understood"
+sed 's/^\(\.It Ic vlan : number, 0 to \)4094/\14095/' org/sallyport-documents.5 >"$dir/altered"
+stated "$dir/altered" | diff -q "$dir/rows" - >/dev/null && no "documents, one range off" "not noticed" || ok "documents: a wrong range is noticed"
+sed -n '/^WORDS(reason)/,/^ENDWORDS/s/^IS([A-Z]*, \(.*\))/\1/p' ipc/doc.def >"$dir/reasons"
+sed -n '/^\.Sh REASONS/,/^\.El/s/^\.It //p' org/sallyport-documents.5 >"$dir/explained"
+[ -s "$dir/reasons" ] && diff "$dir/reasons" "$dir/explained" >/dev/null && ok "documents: every reason" ||
+	no "documents: reasons" "$(tr '\n' ' ' <"$dir/explained")"
+grep -q "sallyport-documents 5" org/sallyport-org.1 && ok "the documents are in the overview" || no documents "not in org/sallyport-org.1"
+
 # A range is the program's own: what it says when it gets no number.
 range() { # range PAGE OPTION COMMAND...
 	page=$1 option=$2; shift 2
