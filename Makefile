@@ -30,7 +30,7 @@ HLINK    = -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack $(SAN) -L$(LIBS)/host
 # Every file of ipc/ but the program that prints SECURITY.md's tables.
 IPC      = $(filter-out mktables,$(patsubst ipc/%.c,%,$(wildcard ipc/*.c)))
 init_SRC    = broker/init broker/prepare broker/network broker/lease broker/spawn broker/console
-broker_SRC  = broker/main broker/route broker/steps broker/ask broker/losses broker/print broker/console
+broker_SRC  = broker/main broker/route broker/steps broker/start broker/ask broker/forward broker/losses broker/print broker/console
 store_SRC   = store-worker/main store-worker/serve store-worker/keep
 crypto_SRC  = $(patsubst %.c,%,$(wildcard crypto-worker/*.c))
 kexec_SRC   = kexec-worker/main

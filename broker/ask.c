@@ -123,15 +123,6 @@ on_crypto_enrolled(struct broker *b, const struct msg_crypto_enrolled *body)
 	step_expect(b, STEP_MS);
 }
 
-static void
-next(struct broker *b)
-{
-	struct msg_broker_next body = { 0 };
-
-	broker_send(b, MSG_broker_next, &body);
-	step_expect(b, STEP_MS);
-}
-
 void
 on_crypto_ticket(struct broker *b, const struct msg_crypto_ticket *body)
 {
@@ -139,7 +130,7 @@ on_crypto_ticket(struct broker *b, const struct msg_crypto_ticket *body)
 
 	print_checkpoint(4, "ticket: boot generation %s; floor %llu, %u boots without another ticket", short_id(body->id, 6, id),
 	    (unsigned long long)body->floor, body->offline_max);
-	next(b);
+	step_next(b);
 }
 
 void
@@ -153,5 +144,5 @@ on_crypto_offline(struct broker *b, const struct msg_crypto_offline *body)
 		print_event(body->event, "offline", 0);
 		print_checkpoint(4, "offline: boot %u of %u without a ticket", body->boots, body->most);
 	}
-	next(b);
+	step_next(b);
 }

@@ -48,14 +48,15 @@ void broker_run_once(struct broker *b);		/* waits for messages or the deadline, 
 /* Sends; a peer that does not take it is treated as lost later, when its channel says so. */
 void broker_send(struct broker *b, uint32_t id, const void *body);
 
-/* steps.c: what each message and each loss leads to. */
+/* steps.c, losses.c: what each message and each loss leads to. */
 void step_start(struct broker *b);
 void step_message(struct broker *b, struct frame *frame);
-/* Before a message is forwarded: 0, or -1: its sender misbehaves.  step_undeliverable(): nobody is there to get it. */
-int step_forward(struct broker *b, const struct frame *frame);
-void step_undeliverable(struct broker *b, enum peer peer);
+void step_undeliverable(struct broker *b, enum peer peer);	/* nobody is there to get a message */
 void step_lost(struct broker *b, enum peer peer, enum loss loss, const char *why);
 void step_timeout(struct broker *b);
+
+/* forward.c: before an admitted message is handed on or handled: 0, or -1: its sender misbehaves. */
+int step_forward(struct broker *b, const struct frame *frame);
 
 /* ask.c: LINK and ASK. */
 void on_link_failed(struct broker *b, const struct msg_link_failed *body);

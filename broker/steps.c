@@ -19,15 +19,6 @@ step_expect(struct broker *b, uint64_t ms)
 }
 
 void
-step_start_program(struct broker *b, enum peer program)
-{
-	struct msg_broker_start start = { .program = program };
-
-	broker_send(b, MSG_broker_start, &start);
-	step_expect(b, STEP_MS);
-}
-
-void
 step_dismiss(struct broker *b, enum peer peer)
 {
 	if (b->channel[peer] >= 0)
@@ -51,8 +42,8 @@ step_begin_wait(struct broker *b)
 	step_expect(b, ms);
 }
 
-static void
-record(struct broker *b, uint32_t what, uint32_t event)
+void
+step_record(struct broker *b, uint32_t what, uint32_t event)
 {
 	struct msg_broker_record body = { .what = what, .event = event };
 
@@ -63,7 +54,7 @@ record(struct broker *b, uint32_t what, uint32_t event)
 		memcpy(body.id, b->candidate.id, sizeof body.id);
 	}
 	if (b->channel[PEER_store] >= 0)
-		b->recording[what]++;	/* else: on_init_started asks the fresh one */
+		b->recording[what]++;	/* else: step_started() asks the fresh one */
 	broker_send(b, MSG_broker_record, &body);
 	step_expect(b, STEP_MS);
 }
@@ -78,7 +69,7 @@ step_stop(struct broker *b, uint32_t event, const char *about, uint32_t detail)
 	step_dismiss(b, PEER_net);
 	/* That it stopped is kept for the next boot's wait; without a store, or before there is one, that boot waits no longer. */
 	if (b->channel[PEER_store] >= 0)
-		record(b, RECORD_stopped, 0);
+		step_record(b, RECORD_stopped, 0);
 	else
 		step_begin_wait(b);
 }
@@ -116,8 +107,8 @@ step_load(struct broker *b)
 	step_expect(b, LOAD_MS);
 }
 
-static void
-next(struct broker *b)
+void
+step_next(struct broker *b)
 {
 	struct msg_broker_next body = { 0 };
 
@@ -144,46 +135,6 @@ step_start(struct broker *b)
 }
 
 /* --- init --- */
-
-static void
-on_init_started(struct broker *b, const struct msg_init_started *body, struct frame *frame)
-{
-	struct msg_broker_survey survey = { 0 };
-	struct msg_broker_lost lost = { .program = PEER_store };
-	enum peer program = (enum peer)body->program;
-
-	b->channel[program] = frame_take_fd(frame, 0);
-	if (program == PEER_crypto || program == PEER_kexec)
-		return;
-	if (b->state.phase == PHASE(STOP)) {
-		step_dismiss(b, program);		/* it comes too late: the wait before the reboot has begun */
-		return;
-	}
-	if (program == PEER_link)
-		step_link_started(b);
-	else if (program == PEER_net)
-		step_net_started(b);
-	if (program != PEER_store)
-		return;
-	switch (b->state.phase) {
-	case PHASE(SURVEY):
-		if (b->restarts[PEER_store] > 0)
-			broker_send(b, MSG_broker_lost, &lost);
-		broker_send(b, MSG_broker_survey, &survey);
-		break;
-	case PHASE(LINK):
-	case PHASE(ASK):
-	case PHASE(SUPPLY):
-		broker_send(b, MSG_broker_lost, &lost);
-		break;
-	case PHASE(RECORD):
-		record(b, RECORD_begun, 0);
-		break;
-	default:
-		break;
-	}
-	step_expect(b, STEP_MS);
-}
 
 static void
 on_init_armed(struct broker *b, const struct msg_init_armed *body)
@@ -265,7 +216,7 @@ static void
 on_crypto_rejected(struct broker *b, const struct msg_crypto_rejected *body)
 {
 	print_candidate(&body->c);
-	next(b);
+	step_next(b);
 }
 
 static void
@@ -284,7 +235,7 @@ on_crypto_verified(struct broker *b, const struct msg_crypto_verified *body)
 		print_checkpoint(7, "attempt not recorded");
 		step_load(b);
 	} else
-		record(b, RECORD_begun, 0);
+		step_record(b, RECORD_begun, 0);
 }
 
 static void
@@ -301,7 +252,7 @@ on_crypto_unloaded(struct broker *b, const struct msg_crypto_unloaded *body)
 	if (b->spent[PEER_store] || b->candidate.slot == SLOT_NONE)
 		step_begin_wait(b);
 	else
-		record(b, RECORD_failed, body->event);
+		step_record(b, RECORD_failed, body->event);
 }
 
 /* --- store-worker --- */
@@ -323,7 +274,7 @@ on_store_recorded(struct broker *b, const struct msg_store_recorded *body)
 	if (b->state.phase == PHASE(STOP)) {
 		/* An attempt that was still being written when the boot ended is not what is waited for; behind a failure comes the stop. */
 		if (body->what == RECORD_failed)
-			record(b, RECORD_stopped, 0);
+			step_record(b, RECORD_stopped, 0);
 		else if (body->what == RECORD_stopped)
 			step_begin_wait(b);
 		return;
@@ -363,7 +314,7 @@ step_message(struct broker *b, struct frame *frame)
 	ON(crypto_offline)
 #undef ON
 	case MSG_init_started:
-		on_init_started(b, body, frame);
+		step_started(b, body, frame);
 		return;
 	case MSG_broker_start: case MSG_broker_lost: case MSG_broker_survey: case MSG_broker_next: case MSG_broker_record:
 	case MSG_broker_load: case MSG_broker_arm: case MSG_broker_go: case MSG_broker_reboot: case MSG_broker_stop: case MSG_store_offer:

@@ -8,6 +8,9 @@ enum { CLOSE_MS = 180000, STEP_MS = 120000, LOAD_MS = 120000, GO_MS = 30000 };
 
 void step_expect(struct broker *b, uint64_t ms);
 void step_start_program(struct broker *b, enum peer program);
+void step_started(struct broker *b, const struct msg_init_started *body, struct frame *frame);	/* init's answer */
+void step_record(struct broker *b, uint32_t what, uint32_t event);	/* has the store write it down: RECORD_* */
+void step_next(struct broker *b);		/* the next candidate */
 void step_begin_wait(struct broker *b);		/* the end of this attempt to boot: say so, wait, reboot */
 void step_stop(struct broker *b, uint32_t event, const char *about, uint32_t detail);
 void step_reboot(struct broker *b);

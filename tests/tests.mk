@@ -5,7 +5,7 @@ TSS = -ltss2-esys -ltss2-sys -ltss2-mu -lmbedcrypto
 PLAY_LINK = -Wl,--wrap=crypto_send
 
 TPM_DEP    = $(patsubst %.c,%,$(wildcard crypto-worker/tpm*.c)) crypto-worker/tcti tests/swtpm tests/tpm_fixture
-BROKER_DEP = broker/route broker/steps broker/ask broker/losses broker/print broker/console tests/broker_rig tests/peers
+BROKER_DEP = broker/route broker/steps broker/start broker/ask broker/forward broker/losses broker/print broker/console tests/broker_rig tests/peers
 CRYPTO_DEP = $(addprefix crypto-worker/,close dispatch end want get survey ask enrol ticket offline supply download load verify cmdline) \
 	$(addprefix tests/,crypto_play crypto_handover fake_tpm peer_generation peers)
 VERIFY_DEP = crypto-worker/verify crypto-worker/cmdline
