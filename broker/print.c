@@ -51,6 +51,13 @@ print_line(const char *format, ...)
 	va_end(args);
 }
 
+/* Response codes of a TPM, errors and flags of Mbed TLS are looked up so; an errno, an HTTP status, another event's code is not. */
+static int
+is_hexadecimal(uint32_t code)
+{
+	return code / 100 == 2 || code == EV_net_tls || code == EV_net_certificate;
+}
+
 void
 print_event(uint32_t code, const char *about, uint32_t detail)
 {
@@ -61,7 +68,8 @@ print_event(uint32_t code, const char *about, uint32_t detail)
 		return;
 	}
 	if (detail != 0)
-		print_line("SP%u %s: %s (%s, 0x%x)", row->code, about, row->text, row->name, detail);
+		print_line(is_hexadecimal(code) ? "SP%u %s: %s (%s, 0x%x)" : "SP%u %s: %s (%s, %u)", row->code, about, row->text, row->name,
+		    detail);
 	else
 		print_line("SP%u %s: %s (%s)", row->code, about, row->text, row->name);
 	print_line("      -> %s", row->todo);
@@ -84,15 +92,16 @@ short_id(const uint8_t *id, unsigned bytes, char out[33])
 void
 print_candidate(const struct candidate *c)
 {
-	char about[80], id[33];
+	char about[80], from[16] = "the org's", id[33];
 
+	if (c->slot != SLOT_NONE)
+		(void)snprintf(from, sizeof from, "slot %u", c->slot);
 	if (c->line != 0)
-		(void)snprintf(about, sizeof about, "slot %u generation %s line %u", c->slot, short_id(c->id, 6, id), c->line);
+		(void)snprintf(about, sizeof about, "%s generation %s line %u", from, short_id(c->id, 6, id), c->line);
 	else if (c->version != 0)
-		(void)snprintf(about, sizeof about, "slot %u generation %s v%llu", c->slot, short_id(c->id, 6, id),
-		    (unsigned long long)c->version);
+		(void)snprintf(about, sizeof about, "%s generation %s v%llu", from, short_id(c->id, 6, id), (unsigned long long)c->version);
 	else
-		(void)snprintf(about, sizeof about, "slot %u generation %s", c->slot, short_id(c->id, 6, id));
+		(void)snprintf(about, sizeof about, "%s generation %s", from, short_id(c->id, 6, id));
 	print_event(c->event, about, 0);
 	if (c->event == EV_doc_signature)
 		print_line("      %u of %u needed release keys have signed (%u listed)", c->keys_good, c->keys_need, c->keys_listed);
