@@ -18,12 +18,12 @@ struct broker {
 	struct admit_state state;
 	int channel[PEER_COUNT];		/* -1: not running */
 	uint8_t restarts[PEER_COUNT];		/* of those that may be replaced */
-	uint8_t spent[PEER_COUNT];		/* 1: it failed too often and is not asked again */
+	uint8_t spent[PEER_COUNT];		/* 1: it failed too often, or its part is over: it is not asked again */
 	uint8_t org;				/* 1: config names one */
-	uint8_t asked;				/* 1: broker_ask was sent */
 	uint8_t leased;				/* 1: net-link has given a lease */
 	uint8_t stopping;			/* 1: the wait before the reboot has begun */
 	uint64_t deadline_ms;			/* of the present step, CLOCK_MONOTONIC */
+	uint64_t network_over_ms;		/* when net-worker's part ends, however it gets on; 0: it has not begun */
 	uint64_t progress_bytes;		/* last printed */
 	uint64_t retry_wait_s, link_wait_s, net_wait_s;		/* of config */
 	uint32_t stops;				/* in a row before this boot, as the store says */
@@ -51,7 +51,8 @@ void broker_send(struct broker *b, uint32_t id, const void *body);
 /* steps.c, losses.c: what each message and each loss leads to. */
 void step_start(struct broker *b);
 void step_message(struct broker *b, struct frame *frame);
-void step_undeliverable(struct broker *b, enum peer peer);	/* nobody is there to get a message */
+/* What was admitted could not be handed on to its receiver. */
+void step_undeliverable(struct broker *b, uint32_t id);
 void step_lost(struct broker *b, enum peer peer, enum loss loss, const char *why);
 void step_timeout(struct broker *b);
 

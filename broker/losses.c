@@ -17,17 +17,23 @@ say_lost_for_good(struct broker *b, enum peer peer)
 
 	admit_forget(&b->state, peer);
 	broker_send(b, MSG_broker_lost, &lost);
-	step_expect(b, STEP_MS);
+	step_expect_at_least(b, STEP_MS);
 }
 
 /*
- * A question for a worker that is not there: a fresh one is on its way, and crypto-worker hears of it by broker_lost; or there will be none,
- * and it must hear that.
+ * A question for a worker that is not there is not open: a fresh one is on its way, and crypto-worker hears of it by broker_lost and asks
+ * again; or there will be none, and it must hear that.
  */
 void
-step_undeliverable(struct broker *b, enum peer peer)
+step_undeliverable(struct broker *b, uint32_t id)
 {
-	if ((peer == PEER_store || peer == PEER_net) && b->spent[peer])
+	const enum peer peer = (enum peer)msg_table[id].to;
+
+	if ((peer != PEER_store && peer != PEER_net) || b->channel[peer] >= 0)
+		return;		/* one that does not read is found by its silence */
+	if (b->state.open[id] > 0)
+		b->state.open[id]--;
+	if (b->spent[peer])
 		say_lost_for_good(b, peer);
 }
 
@@ -86,15 +92,17 @@ link_lost(struct broker *b)
 static void
 net_lost(struct broker *b)
 {
-	const uint32_t needed = PHASE(LINK) | PHASE(ASK) | PHASE(SUPPLY);
+	/* VERIFY: the ticket's generation may be in the cache and wrong there; then the org is asked for it. */
+	const uint32_t needed = PHASE(ASK) | PHASE(SUPPLY) | PHASE(VERIFY);
+	const int over = now_ms() >= b->network_over_ms;
 
-	if ((b->state.phase & needed) == 0 || replace(b, PEER_net, needed))
+	if (replace(b, PEER_net, over ? 0 : needed) || (b->state.phase & needed) == 0)
 		return;
-	print_event(EV_program_spent, "net-worker", b->restarts[PEER_net]);
-	if (b->asked)
-		say_lost_for_good(b, PEER_net);
+	if (over)
+		print_event(EV_net_slow, "net-worker", 0);
 	else
-		step_no_network(b, EV_program_spent);
+		print_event(EV_program_spent, "net-worker", b->restarts[PEER_net]);
+	say_lost_for_good(b, PEER_net);
 }
 
 static void

@@ -90,7 +90,7 @@ receive(struct broker *b, enum peer from)
 	if (to == PEER_broker)
 		step_message(b, &frame);
 	else if (b->channel[to] < 0 || chan_send(b->channel[to], frame.id, frame.body, frame.fds) != 0)
-		step_undeliverable(b, to);
+		step_undeliverable(b, frame.id);
 	frame_close(&frame);
 }
 

@@ -19,11 +19,21 @@ step_expect(struct broker *b, uint64_t ms)
 }
 
 void
+step_expect_at_least(struct broker *b, uint64_t ms)
+{
+	uint64_t end = now_ms() + ms;
+
+	if (b->deadline_ms < end)
+		b->deadline_ms = end;
+}
+
+void
 step_dismiss(struct broker *b, enum peer peer)
 {
 	if (b->channel[peer] >= 0)
 		(void)close(b->channel[peer]);
 	b->channel[peer] = -1;
+	b->spent[peer] = 1;
 }
 
 /* The end of this attempt to boot: say so, wait, reboot.  Nothing is asked of a person and nothing is read from one. */
@@ -119,6 +129,8 @@ step_next(struct broker *b)
 void
 step_print_progress(struct broker *b, uint32_t part, uint64_t done_bytes, uint64_t total_bytes)
 {
+	if (part != PART_kernel && part != PART_initramfs)
+		return;		/* a document: there at once */
 	if (done_bytes >= b->progress_bytes && done_bytes - b->progress_bytes < PROGRESS_BYTES)
 		return;
 	b->progress_bytes = done_bytes;
@@ -131,7 +143,7 @@ step_start(struct broker *b)
 {
 	print_checkpoint(1, "preboot is up; init, broker and crypto-worker are confined");
 	step_start_program(b, PEER_crypto);
-	step_expect(b, CLOSE_MS);
+	step_expect(b, TPM_MS);
 }
 
 /* --- init --- */
@@ -249,8 +261,10 @@ static void
 on_crypto_unloaded(struct broker *b, const struct msg_crypto_unloaded *body)
 {
 	print_event(body->event, "kexec-worker", body->detail);
-	if (b->spent[PEER_store] || b->candidate.slot == SLOT_NONE)
+	if (b->channel[PEER_store] < 0)
 		step_begin_wait(b);
+	else if (b->candidate.slot == SLOT_NONE)
+		step_record(b, RECORD_stopped, 0);	/* the journal is about what is in the cache; that there was a stop it keeps all the same */
 	else
 		step_record(b, RECORD_failed, body->event);
 }
@@ -262,7 +276,7 @@ on_store_progress(struct broker *b, const struct msg_store_progress *body)
 {
 	if (b->state.phase == PHASE(STOP))
 		return;		/* nobody waits for it any more */
-	step_expect(b, STEP_MS);
+	step_expect_at_least(b, STEP_MS);
 	step_print_progress(b, body->part, body->done_bytes, body->total_bytes);
 }
 
