@@ -1,5 +1,5 @@
 /*
- * The surroundings of a real broker (route.c, steps.c, losses.c, print.c): init, three workers, a console, and time.
+ * The surroundings of a real broker (all of it but main.c): init, five workers, a console, and time.
  * Outside the wall.  broker's main.c is not linked, since it confines and exits: its exit is played here.
  */
 #include <errno.h>
@@ -54,6 +54,18 @@ start_answered(uint32_t program)
 	(void)close(pair[1]);
 }
 
+void
+lease_answered(void)
+{
+	const struct msg_init_linked linked = { 0 };
+	const struct msg_init_unlinked unlinked = { .error = rig.apply_error };
+
+	if (rig.apply_error == 0)
+		assert_int_equal(chan_send(rig.end[PEER_init], MSG_init_linked, &linked, NULL), 0);
+	else
+		assert_int_equal(chan_send(rig.end[PEER_init], MSG_init_unlinked, &unlinked, NULL), 0);
+}
+
 static void
 arm_answered(void)
 {
@@ -77,7 +89,11 @@ play_init(void)
 			rig.stops++;
 		else if (got.id == MSG_broker_arm)
 			arm_answered();
-		else {
+		else if (got.id == MSG_link_lease) {
+			rig.leases++;
+			if (!rig.init_is_slow)
+				lease_answered();
+		} else {
 			uint32_t program = ((const struct msg_broker_start *)(const void *)got.body)->program;
 
 			assert_int_equal(got.id, MSG_broker_start);
@@ -174,7 +190,7 @@ close_rig(void)
 	peer_reserve();		/* FD_INIT and FD_CONSOLE are placeholders again */
 }
 
-static void
+void
 open_rig(void)
 {
 	int pair[2], console[2];
@@ -192,96 +208,9 @@ open_rig(void)
 	peer_place(console[1], FD_CONSOLE);
 	broker_init(&broker);
 	broker.retry_wait_s = 30;
+	broker.link_wait_s = 15;
+	broker.net_wait_s = 30;
+	broker.org = online != 0;
 	step_start(&broker);
 	settle();
-}
-
-void
-say_and_take(enum peer from, uint32_t id)
-{
-	say(from, id);
-	take((enum peer)msg_table[id].to, id);
-}
-
-void
-fill(void)
-{
-	say_and_take(PEER_crypto, MSG_crypto_want);
-	say_and_take(PEER_store, MSG_store_filled);
-}
-
-void
-stop_recorded(void)
-{
-	const struct msg_store_recorded done = { .what = RECORD_stopped };
-
-	if (rig.end[PEER_store] < 0 || broker.stopping != 0)
-		return;
-	assert_int_equal(broker.recording[RECORD_stopped], 1);
-	peer_say(rig.end[PEER_store], MSG_store_recorded, &done);
-	settle();
-}
-
-/* The good path up to the beginning of a phase.  STOP: crypto-worker failed in SURVEY. */
-void
-drive(unsigned phase_no)
-{
-	static const uint32_t offers[] = { MSG_store_offer, MSG_store_offered };
-
-	open_rig();
-	if (phase_no == PHASE_NO_CLOSE)
-		return;
-	say(PEER_crypto, MSG_crypto_closed);
-	take(PEER_store, MSG_broker_survey);
-	if (phase_no == PHASE_NO_STOP) {
-		say(PEER_crypto, MSG_crypto_failed);
-		stop_recorded();
-	}
-	if (phase_no == PHASE_NO_SURVEY || phase_no == PHASE_NO_STOP)
-		return;
-	for (unsigned i = 0; i < 2; i++)
-		say_and_take(PEER_store, offers[i]);
-	fill();
-	say(PEER_crypto, MSG_crypto_surveyed);
-	take(PEER_crypto, MSG_broker_next);
-	if (phase_no == PHASE_NO_SUPPLY)
-		return;
-	say(PEER_crypto, MSG_crypto_chosen);
-	fill();
-	say(PEER_crypto, MSG_crypto_supplied);
-	if (phase_no == PHASE_NO_VERIFY)
-		return;
-	say(PEER_crypto, MSG_crypto_verified);
-	take(PEER_store, MSG_broker_record);
-	if (phase_no == PHASE_NO_RECORD)
-		return;
-	say(PEER_store, MSG_store_recorded);
-	take(PEER_crypto, MSG_broker_load);
-	if (phase_no == PHASE_NO_LOAD)
-		return;
-	say_and_take(PEER_kexec, MSG_kexec_loaded);
-	say(PEER_crypto, MSG_crypto_wiped);
-}
-
-void
-ends_in_one_reboot(void)
-{
-	int by_kexec = broker.channel[PEER_kexec] >= 0;
-	uint64_t left_ms;
-	char line[64];
-
-	assert_int_equal(broker.state.phase, PHASE(STOP));
-	stop_recorded();
-	assert_int_equal(broker.stopping, 1);
-	(void)snprintf(line, sizeof line, "stopped: reboot in %d s", 30 << broker.stops);
-	assert_true(printed(line));
-	left_ms = broker.deadline_ms - now_ms();
-	assert_true(left_ms <= 30000u << broker.stops && left_ms > (30000u << broker.stops) - 10000);
-	silence();
-	if (by_kexec)
-		take(PEER_kexec, MSG_broker_reboot);
-	else
-		assert_int_equal(rig.stops, 1);
-	silence();
-	assert_int_equal(rig.ended, EXIT_PEER);
 }

@@ -126,8 +126,9 @@ peer_sample(uint32_t id, union peer_body *s)
 		evil(s->crypto_closed.node, sizeof s->crypto_closed.node);
 	else if (id == MSG_crypto_node)
 		evil(s->crypto_node.node, sizeof s->crypto_node.node);
-	else if (id == MSG_crypto_refused || id == MSG_crypto_chosen || id == MSG_crypto_rejected || id == MSG_crypto_verified)
-		evil(s->bytes, ID_BYTES);	/* the candidate comes first in all of them, and the id in it */
+	else if (id == MSG_crypto_refused || id == MSG_crypto_chosen || id == MSG_crypto_rejected || id == MSG_crypto_verified ||
+	    id == MSG_crypto_get || id == MSG_crypto_keep || id == MSG_crypto_ticket || id == MSG_crypto_enrolled)
+		evil(s->bytes, ID_BYTES);	/* an id comes first in all of them, or a candidate, and an id in it */
 	else if (id == MSG_broker_record)
 		evil(s->broker_record.id, sizeof s->broker_record.id);
 }

@@ -5,7 +5,8 @@ TSS = -ltss2-esys -ltss2-sys -ltss2-mu -lmbedcrypto
 PLAY_LINK = -Wl,--wrap=crypto_send
 
 TPM_DEP    = $(patsubst %.c,%,$(wildcard crypto-worker/tpm*.c)) crypto-worker/tcti tests/swtpm tests/tpm_fixture
-BROKER_DEP = broker/route broker/steps broker/start broker/ask broker/forward broker/losses broker/print broker/console tests/broker_rig tests/peers
+BROKER_DEP = broker/route broker/steps broker/start broker/ask broker/forward broker/losses broker/print broker/console \
+	tests/broker_rig tests/broker_drive tests/peers
 CRYPTO_DEP = $(addprefix crypto-worker/,close dispatch end want get survey ask enrol ticket offline supply download load verify cmdline) \
 	$(addprefix tests/,crypto_play crypto_handover fake_tpm peer_generation peers)
 VERIFY_DEP = crypto-worker/verify crypto-worker/cmdline
@@ -20,6 +21,10 @@ unit_store_keep_lies_DEP = $(STORE_DEP) tests/lossy_disk
 unit_broker_DEP          = $(BROKER_DEP)
 unit_broker_faults_DEP   = $(BROKER_DEP)
 unit_broker_lies_DEP     = $(BROKER_DEP)
+unit_broker_link_DEP     = $(BROKER_DEP)
+unit_broker_net_DEP      = $(BROKER_DEP)
+unit_broker_keep_DEP     = $(BROKER_DEP)
+unit_broker_time_DEP     = $(BROKER_DEP)
 unit_crypto_broker_DEP   = $(CRYPTO_DEP)
 unit_crypto_close_DEP    = $(CRYPTO_DEP)
 unit_crypto_load_DEP     = $(CRYPTO_DEP)
