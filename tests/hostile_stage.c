@@ -208,6 +208,36 @@ started(struct stage *s, enum peer program)
 #define HEAR(as, name) stage_hear(s, PEER_##as, MSG_##name, &frame)
 
 static void
+ends(struct stage *s, enum peer program)
+{
+	assert_int_equal(stage_hear_end(s, program), 0);
+	(void)close(s->end[program]);
+	s->end[program] = -1;
+}
+
+/* The cache is surveyed; the config has an org.  1: this is where to stop. */
+static int
+drive_online(struct stage *s, enum phase_no phase)
+{
+	static struct frame frame;
+
+	started(s, PEER_link);
+	if (phase == PHASE_NO_LINK)
+		return 1;
+	SAY(link, link_lease);
+	HEAR(init, link_lease);
+	SAY(init, init_linked);
+	ends(s, PEER_link);
+	started(s, PEER_net);
+	HEAR(crypto, broker_ask);
+	if (phase == PHASE_NO_ASK)
+		return 1;
+	SAY(crypto, crypto_ticket);
+	HEAR(crypto, broker_next);
+	return 0;
+}
+
+static void
 drive(struct stage *s, enum phase_no phase)
 {
 	static struct frame frame;
@@ -224,7 +254,8 @@ drive(struct stage *s, enum phase_no phase)
 	SAY(store, store_offered);
 	HEAR(crypto, store_offered);
 	SAY(crypto, crypto_surveyed);
-	HEAR(crypto, broker_next);
+	if (drive_online(s, phase))
+		return;
 	SAY(crypto, crypto_chosen);
 	printed(s, "bytes to fetch");
 	if (phase == PHASE_NO_SUPPLY)
@@ -235,6 +266,7 @@ drive(struct stage *s, enum phase_no phase)
 		return;
 	SAY(crypto, crypto_verified);
 	HEAR(store, broker_record);
+	ends(s, PEER_net);
 	if (phase == PHASE_NO_RECORD)
 		return;
 	SAY(store, store_recorded);

@@ -35,6 +35,11 @@ unsigned stage_hear_end(const struct stage *s, enum peer as);
 /* What waits in a channel now: how many descriptors came. */
 unsigned stage_drain(const struct stage *s, enum peer as);
 
+/* hostile_routes.c: tests. */
+void only_five_rows_bring_descriptors_to_the_broker(void **state);
+void the_broker_takes_the_hand_over_from_nobody(void **state);
+void the_broker_routes_what_the_table_says(void **state);
+
 /* How many descriptors of a process lead to a memfd of that name. */
 unsigned stage_holds(pid_t pid, const char *name);
 #endif

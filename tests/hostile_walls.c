@@ -1,7 +1,7 @@
 /*
- * What stands behind the attacks that a policy permits: the shipped broker, store-worker and kexec-worker, confined, among programs that
- * lie.  The hand-over stays where it belongs: kexec-worker may send the descriptor on, but the broker takes it from nobody, in no phase;
- * store-worker could read it, but is never lent it, and what it is lent instead it only writes to.
+ * What stands behind the attacks that a policy permits: the shipped broker (hostile_routes.c), store-worker and kexec-worker, confined, among
+ * programs that lie.  The hand-over stays where it belongs: kexec-worker may send the descriptor on, but the broker takes it from nobody, in no
+ * phase; store-worker could read it, but is never lent it, and what it is lent instead it only writes to.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,128 +31,6 @@ enum { MIB = 1 << 20, KERNEL_BYTES = 4096,
 static const struct cache_header geometry = { .slots = 2, .slot_bytes = 2 * MIB };
 static const struct cache_slot slot0 = { .id = { 10 }, .manifest_bytes = HOSTILE_BYTES, .minisig_bytes = 8000,
 	.kernel_bytes = HOSTILE_BYTES, .initramfs_bytes = HOSTILE_BYTES };
-
-/* admit() at the broker, for every state of its: which messages may bring descriptors at all? */
-static void
-only_two_rows_bring_descriptors_to_the_broker(void **state)
-{
-	unsigned tried = 0, admitted = 0;
-
-	(void)state;
-	for (unsigned phase = 0; phase < PHASE_COUNT; phase++)
-		for (unsigned from = 0; from < PEER_COUNT; from++)
-			for (uint32_t id = 0; id <= MSG_COUNT; id++)
-				for (unsigned way = WAY_hub; way <= WAY_lane; way++)
-					for (unsigned nfds = 1; nfds <= MSG_FDS_MAX; nfds++, tried++) {
-						struct admit_state s;
-
-						admit_init(&s, PEER_broker);
-						s.phase = 1u << phase;
-						memset(s.open, 1, sizeof s.open);	/* as lenient as it can be */
-						if (admit(&s, (enum peer)from, (enum way)way, id, id < MSG_COUNT ? msg_table[id].size : 0,
-						    nfds) != ADMIT_ok)
-							continue;
-						admitted++;
-						assert_int_equal(nfds, 1);
-						assert_int_equal(way, WAY_hub);
-						assert_true((id == MSG_init_started && from == PEER_init) ||
-						    (id == MSG_crypto_want && from == PEER_crypto));
-					}
-	assert_true(admitted > 0);
-	print_message("%u combinations tried, %u admitted\n", tried, admitted);
-}
-
-/* The hand-over in every dress: its own name, a legal message of the sender's with more than it may have, another's message. */
-static unsigned
-dress(unsigned n, enum peer from, uint32_t *id, unsigned *nfds)
-{
-	static const uint32_t own[PEER_COUNT] = { [PEER_store] = MSG_store_progress, [PEER_crypto] = MSG_crypto_refused,
-		[PEER_kexec] = MSG_kexec_loaded };
-	const struct { uint32_t id; unsigned nfds; } dresses[] = {
-		{ MSG_crypto_handover, 2 }, { MSG_crypto_handover, 1 }, { own[from], 1 }, { own[from], 2 },
-		{ MSG_crypto_want, from == PEER_crypto ? 2 : 1 }, { MSG_init_started, 1 }, { MSG_store_filled, 1 }, { MSG_broker_go, 1 },
-		{ MSG_LAST_PLUS_1, 1 },
-	};
-
-	if (n < sizeof dresses / sizeof dresses[0]) {
-		*id = dresses[n].id;
-		*nfds = dresses[n].nfds;
-	}
-	return n < sizeof dresses / sizeof dresses[0];
-}
-
-static void
-offer(enum phase_no phase, enum peer from, uint32_t id, unsigned nfds, struct maker *m)
-{
-	/* Bodies in range, so that it is never for them that an offer is refused. */
-	const struct msg_crypto_handover handover = sample_crypto_handover();
-	const struct msg_crypto_want want = sample_crypto_want();
-	const struct msg_init_started started = sample_init_started();
-	static const uint8_t zeros[MSG_HANDOVER_MAX];
-	const void *body = id == MSG_crypto_handover ? (const void *)&handover : id == MSG_crypto_want ? (const void *)&want :
-	    id == MSG_init_started ? (const void *)&started : zeros;
-	struct stage s;
-	unsigned got = 0;
-
-	stage_broker(&s, phase);
-	assert_int_equal(stage_say_raw(s.end[from], id, body, id < MSG_COUNT ? msg_table[id].size : 8, (int[]){ m->handover, m->kernel },
-	    nfds), 0);
-	got += stage_hear_end(&s, from);	/* the broker has taken it and has dropped who sent it */
-	assert_int_equal(stage_holds(s.pid, "handover"), 0);
-	for (unsigned p = 0; p < PEER_COUNT; p++)
-		got += stage_drain(&s, (enum peer)p);
-	if (got != 0)
-		fail_msg("%s, phase %s: %s with the hand-over: it was passed on", peer_name(from), phase_name(1u << phase),
-		    id < MSG_COUNT ? msg_table[id].name : "?");
-	(void)stage_down(&s);	/* init is gone: whatever it says of that */
-}
-
-static void
-the_broker_takes_the_hand_over_from_nobody(void **state)
-{
-	static const enum peer liars[] = { PEER_kexec, PEER_crypto, PEER_store };
-	struct maker m;
-	unsigned n = 0, nfds;
-	uint32_t id;
-
-	(void)state;
-	maker_start(&m);
-	assert_int_equal(stage_holds(m.pid, "handover"), 1);	/* the look sees what is there */
-	for (unsigned phase = PHASE_NO_CLOSE; phase <= PHASE_NO_GO; phase++)
-		for (unsigned l = 0; l < sizeof liars / sizeof liars[0]; l++)
-			for (unsigned d = 0; dress(d, liars[l], &id, &nfds); d++) {
-				if (phase == PHASE_NO_CLOSE && liars[l] != PEER_crypto)
-					continue;	/* nobody else runs yet */
-				offer((enum phase_no)phase, liars[l], id, nfds, &m);
-				n++;
-			}
-	print_message("%u offers of the hand-over to the broker, all refused\n", n);
-	maker_end(&m);
-}
-
-/* The twin: what the table does route arrives, with its descriptor, and the broker keeps none. */
-static void
-the_broker_routes_what_the_table_says(void **state)
-{
-	static struct frame frame;
-	struct msg_crypto_want want = sample_crypto_want();
-	struct maker m;
-	struct stage s;
-
-	(void)state;
-	maker_start(&m);
-	stage_broker(&s, PHASE_NO_SURVEY);
-	stage_say(&s, PEER_crypto, MSG_crypto_want, &want, &m.fill);
-	stage_hear(&s, PEER_store, MSG_crypto_want, &frame);
-	assert_true(hostile_holds_key(frame.fds[0]));
-	frame_close(&frame);
-	/* one more question and answer: the broker has come round to its next message */
-	stage_say(&s, PEER_store, MSG_store_filled, &(struct msg_store_filled){ .slot = want.slot, .part = want.part, .number = want.number }, NULL);
-	stage_hear(&s, PEER_crypto, MSG_store_filled, &frame);
-	assert_int_equal(stage_holds(s.pid, "part"), 0);
-	(void)stage_down(&s);
-	maker_end(&m);
-}
 
 /* --- store-worker --- */
 
@@ -362,7 +240,7 @@ main(int argc, char **argv)
 {
 	static const char *const copied[] = { "broker", "store-worker", "kexec-worker" };
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(only_two_rows_bring_descriptors_to_the_broker),
+		cmocka_unit_test(only_five_rows_bring_descriptors_to_the_broker),
 		cmocka_unit_test(the_broker_takes_the_hand_over_from_nobody),
 		cmocka_unit_test(the_broker_routes_what_the_table_says),
 		cmocka_unit_test(store_worker_only_writes_to_what_it_is_lent),

@@ -51,7 +51,7 @@ unit_org_tables_DEP      = org/service/conns org/service/challenge
 death_DEP                = tests/death_run tests/death_denied policy/rules
 
 hostile_DEP       = tests/hostile_run tests/hostile_rows tests/hostile_maker
-hostile_walls_DEP = tests/hostile_run tests/hostile_rows tests/hostile_maker tests/hostile_stage
+hostile_walls_DEP = tests/hostile_run tests/hostile_rows tests/hostile_maker tests/hostile_stage tests/hostile_routes
 
 # Every tests/unit_NAME.c, but those that are built of several files or in another way below.
 UNITS = $(filter-out confine luks%,$(patsubst tests/unit_%.c,%,$(wildcard tests/unit_*.c)))
