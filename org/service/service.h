@@ -10,7 +10,7 @@
  *   withdrawn/ID/        what is not any more
  */
 #include "gen.h"
-#include "store.h"
+#include "registry.h"
 
 #define SERVICE_ca_cert "ca.crt"
 #define SERVICE_ca_key "ca.key"
@@ -35,12 +35,6 @@ void service_who(char out[WHO_TEXT]);
  * closed, or a negative errno.
  */
 int service_lock(const char *dir);
-
-/* registry.c: what may follow on what; each is one transaction with its entry in the log. */
-int registry_add(struct store *store, const struct store_generation *generation);
-int registry_assign(struct store *store, const uint8_t id[ID_BYTES]);
-int registry_floor(struct store *store, uint64_t version, int force);
-int registry_withdraw(struct store *store, const uint8_t id[ID_BYTES]);
 
 /* generation_add.c, generation.c: argv[0] names the command for getopt_long(). */
 int generation_add(int argc, char **argv);
