@@ -22,7 +22,7 @@ static const struct {
 	{ "config", "sallyport-org config", "write the config document of an image", cmd_config },
 	{ "image", "sallyport-org image", "make the preboot initramfs", cmd_image },
 	{ "init", "sallyport-org init", "make the folder of the organisation's service", cmd_init },
-	{ "generation", "sallyport-org generation", "add, list, assign, floor, withdraw: what the service gives out", cmd_generation },
+	{ "generation", "sallyport-org generation", "add, list, assign, unassign, floor, withdraw: what the service gives out", cmd_generation },
 	{ "log", "sallyport-org log", "print what the service did and signed", cmd_log },
 	{ "serve", "sallyport-org serve", "the organisation's service", cmd_serve },
 };

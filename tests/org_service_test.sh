@@ -108,16 +108,16 @@ c = sqlite3.connect(sys.argv[1], isolation_level=None)
 for s in sys.argv[2:]: print(*c.execute(s).fetchall())' "$@"; }
 no log_update 1 'append only' sql svc/service.db "UPDATE log SET what = 'x' WHERE number = 2"
 no log_delete 1 'append only' sql svc/service.db 'DELETE FROM log'
-no log_replace 1 'append only' sql svc/service.db "INSERT OR REPLACE INTO log VALUES (2, 1, 'a', 'b', 'c')"
-no log_insert_number 1 'CHECK constraint failed' sql svc/service.db "INSERT OR REPLACE INTO log VALUES (-1, 1, 'a', 'b', 'c')"
-no log_insert_between 1 'append only' sql svc/service.db "INSERT INTO log VALUES (-5, 1, 'a', 'b', 'c')"
+no log_replace 1 'append only' sql svc/service.db "INSERT OR REPLACE INTO log (number, time, kind, who, what) VALUES (2, 1, 'a', 'b', 'c')"
+no log_insert_number 1 'CHECK constraint failed' sql svc/service.db "INSERT OR REPLACE INTO log (number, time, kind, who, what) VALUES (-1, 1, 'a', 'b', 'c')"
+no log_insert_between 1 'append only' sql svc/service.db "INSERT INTO log (number, time, kind, who, what) VALUES (-5, 1, 'a', 'b', 'c')"
 is log_is_whole "$("$org" log svc | wc -l)" 8
 is journal_mode "$(sql svc/service.db 'PRAGMA journal_mode')" "('wal',)"
 cp -r svc newer; sql newer/service.db 'PRAGMA user_version = 99' >out
 no newer_schema 1 'made by a newer' "$org" log newer
 cp -r svc empty; rm empty/service.db*; : >empty/service.db
 yes migrates "$org" generation list empty
-is migrated_to "$(sql empty/service.db 'PRAGMA user_version' 'PRAGMA integrity_check' | tr '\n' ' ')" "(1,) ('ok',) "
+is migrated_to "$(sql empty/service.db 'PRAGMA user_version' 'PRAGMA integrity_check' | tr '\n' ' ')" "(2,) ('ok',) "
 
 # --- TLS ----------------------------------------------------------------------------------------------------------------------------------
 owner svc

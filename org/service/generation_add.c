@@ -135,7 +135,7 @@ add(const char *dir, const char *gen_dir, const char *config_path)
 {
 	struct doc_config config;
 	struct verify_rules rules;
-	struct store_state state;
+	uint64_t floor;
 	struct store *store = NULL;
 	struct generation gen;
 	struct verified v;
@@ -146,12 +146,12 @@ add(const char *dir, const char *gen_dir, const char *config_path)
 	if (rc == 0)
 		rc = service_store(dir, &store);
 	if (rc == 0)
-		rc = store_get_state(store, &state);
+		rc = store_floor(store, "", &floor);
 	if (rc == 0)
 		rc = gen_load(gen_dir, &gen);
 	if (rc == 0) {
-		if (state.floor > rules.least_version)
-			rules.least_version = state.floor;
+		if (floor > rules.least_version)
+			rules.least_version = floor;
 		rc = verify_generation(&gen, &rules, &v);
 	}
 	if (rc == 0)

@@ -23,7 +23,7 @@
 
 /*
  * A node wants to enrol, with the invite of its enrol document (32 bytes, or NULL: none came); its quote is good, with the AK that it sent.
- * enrolment->invite is filled in here; the caller fills in all else.  *reason: REASON_none: it is recorded, send the credential.
+ * enrolment->invite and ek_digest are filled in here; the caller fills in all else.  *reason: REASON_none: it is recorded, send the credential.
  *	REASON_invite: there is no such invite, it is over, revoked, used by another, or for another EK
  *	REASON_taken: this EK has another node id here, or this node id another EK: an operator has to forget that one first
  *	REASON_revoked: the node was
@@ -59,6 +59,12 @@ struct registry_decision {
 int registry_request(struct store *store, const struct doc_request *request, const struct store_measured *measured, uint64_t now,
     struct registry_decision *out);
 
+/* Do these PCRs and this resetCount pass for what was accepted?  1 or 0.  Pure. */
+int registry_measured(const struct store_measured *accepted, const struct store_measured *now);
+
+/* The word of the documents. */
+const char *registry_reason(enum word_reason reason);
+
 /* The org share of a member: made when first asked for. */
 int registry_share(struct store *store, const uint8_t node[NODE_BYTES], uint8_t out[32]);
 
@@ -77,19 +83,30 @@ unsigned registry_bucket(const uint8_t node[NODE_BYTES], const uint8_t generatio
 /* What is assigned to node, by the most specific scope that says anything.  -ENOENT: nothing. */
 int registry_assigned(struct store *store, const struct store_node *node, uint8_t out[ID_BYTES]);
 
+/* The greater one of its group's and of all nodes'. */
+int registry_floor_of(struct store *store, const struct store_node *node, uint64_t *out);
+
 /* For a member.  node_floor is the one in its TPM: it would refuse what is under it. */
 int registry_decide(struct store *store, const struct store_node *node, const struct doc_have *have, uint64_t node_floor,
     struct registry_decision *out);
 
-/* --- an operator's changes: registry.c, registry_node.c.  Each is one transaction with its entry in the log ------------------------ */
+/* --- an operator's changes: registry.c, registry_node.c, registry_invite.c.  Each is one transaction with its entry in the log ----- */
 
 struct registry_scope {
 	enum scope scope;
 	const char *target;		/* as in store_assignment */
 };
 
+/* "all", "group G", "class C", "node HEX" */
+enum { SCOPE_TEXT = 80 };
+const char *registry_scope_text(enum scope scope, const char *target, char out[SCOPE_TEXT]);
+
+/* registry_floor.c: inside of a transaction.  0, or it says why not. */
+int registry_floor_allowed(struct store *store, const char *group, uint64_t floor, uint64_t version, int force);
+
 int registry_add(struct store *store, const struct store_generation *generation);
 int registry_assign(struct store *store, const uint8_t id[ID_BYTES], const struct registry_scope *scope, unsigned percent);
+int registry_unassign(struct store *store, const struct registry_scope *from);
 int registry_floor(struct store *store, const char *group, uint64_t version, int force);	/* group "": of all */
 int registry_withdraw(struct store *store, const uint8_t id[ID_BYTES]);
 

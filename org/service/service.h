@@ -36,6 +36,19 @@ void service_who(char out[WHO_TEXT]);
  */
 int service_lock(const char *dir);
 
-/* generation_add.c, generation.c: argv[0] names the command for getopt_long(). */
-int generation_add(int argc, char **argv);
+/* node_names.c: is text one?  0, or it says why not. */
+int name_of_node(const char *text);
+int name_of_group(const char *text);
+int name_of_class(const char *text);
+int name_of_ek(const char *text, uint8_t out[32]);
+
+/* By name or by the first 8 or more digits of its id; says when there is none, or more than one. */
+int service_node(struct store *store, const char *text, struct store_node *out);
+
+/* argv[0] names the command for getopt_long(). */
+int generation_add(int argc, char **argv);		/* generation_add.c */
+int generation_assign(int argc, char **argv);		/* generation_assign.c */
+int generation_unassign(int argc, char **argv);
+int generation_list(int argc, char **argv);		/* generation_list.c */
+int generation_id(const char *text, uint8_t out[ID_BYTES]);	/* generation.c: 0 or ORG_usage */
 #endif

@@ -2,10 +2,11 @@
  * The database's schema, as the steps that lead to it.  On the organisation's side.
  * Distrusts whoever writes to the log: what is in it stays as it is.
  */
+#include <stddef.h>
+
 #include "store_schema.h"
 
-const char *const store_steps[] = {
-	/* 1 */
+static const char *const step_1[] = {
 	"CREATE TABLE generation ("
 	" id BLOB PRIMARY KEY CHECK (length(id) = 32),"
 	" version INTEGER NOT NULL, issued INTEGER NOT NULL, added INTEGER NOT NULL, withdrawn INTEGER NOT NULL DEFAULT 0"
@@ -25,8 +26,10 @@ const char *const store_steps[] = {
 	"CREATE TRIGGER log_delete BEFORE DELETE ON log BEGIN SELECT RAISE(ABORT, 'the log is append only'); END;"
 	"CREATE TRIGGER log_insert BEFORE INSERT ON log WHEN NEW.number <= (SELECT max(number) FROM log)"
 	" AND NEW.number <> -1 BEGIN SELECT RAISE(ABORT, 'the log is append only'); END;",
+	NULL };
 
-	/* 2: nodes.  Assignments and floors by scope; the one of each that step 1 knew becomes that of all. */
+/* Nodes.  Assignments and floors by scope; the one of each that step 1 knew becomes that of all. */
+static const char *const step_2[] = {
 	"CREATE TABLE node ("
 	" number INTEGER PRIMARY KEY, node BLOB NOT NULL UNIQUE CHECK (length(node) = 16),"
 	" ek_digest BLOB NOT NULL UNIQUE CHECK (length(ek_digest) = 32),"
@@ -56,7 +59,7 @@ const char *const store_steps[] = {
 	" BEGIN SELECT RAISE(ABORT, 'a node goes from pending to member to revoked'); END;"
 	"CREATE TRIGGER node_share BEFORE UPDATE OF share ON node WHEN OLD.share IS NOT NULL AND NEW.share IS NOT OLD.share"
 	" BEGIN SELECT RAISE(ABORT, 'a share does not change: a disk key hangs on it'); END;"
-	"CREATE TRIGGER node_delete BEFORE DELETE ON node WHEN OLD.state = 2 BEGIN SELECT RAISE(ABORT, 'a member is not forgotten'); END;"
+	"CREATE TRIGGER node_delete BEFORE DELETE ON node WHEN OLD.state = 2 BEGIN SELECT RAISE(ABORT, 'a member is not forgotten'); END;",
 
 	"CREATE TABLE assignment ("
 	" scope INTEGER NOT NULL CHECK (scope BETWEEN 0 AND 3), target TEXT NOT NULL, id BLOB NOT NULL REFERENCES generation(id),"	/* enum scope */
@@ -70,7 +73,7 @@ const char *const store_steps[] = {
 	"INSERT INTO floor (grp, version) SELECT '', floor FROM state;"
 	"DROP TABLE state;"
 	"CREATE INDEX generation_order ON generation (version DESC, added DESC, id);"
-	"CREATE INDEX node_group ON node (grp, node);"
+	"CREATE INDEX node_group ON node (grp, node);",
 
 	"CREATE TABLE invite ("
 	" number INTEGER PRIMARY KEY AUTOINCREMENT CHECK (number BETWEEN 1 AND 9007199254740991),"
@@ -101,6 +104,8 @@ const char *const store_steps[] = {
 
 	"ALTER TABLE log ADD COLUMN node BLOB CHECK (node IS NULL OR length(node) = 16);"
 	"CREATE INDEX log_node ON log (node, number) WHERE node IS NOT NULL;",
-};
+	NULL };
+
+const char *const *const store_steps[] = { step_1, step_2 };
 
 const int store_steps_count = sizeof store_steps / sizeof store_steps[0];
