@@ -23,6 +23,8 @@ static const struct {
 	{ "image", "sallyport-org image", "make the preboot initramfs", cmd_image },
 	{ "init", "sallyport-org init", "make the folder of the organisation's service", cmd_init },
 	{ "generation", "sallyport-org generation", "add, list, assign, unassign, floor, withdraw: what the service gives out", cmd_generation },
+	{ "invite", "sallyport-org invite", "make, list, revoke: what lets a machine enrol", cmd_invite },
+	{ "node", "sallyport-org node", "list, show, approve, revoke, forget, learn, name, group, escrow", cmd_node },
 	{ "log", "sallyport-org log", "print what the service did and signed", cmd_log },
 	{ "serve", "sallyport-org serve", "the organisation's service", cmd_serve },
 };

@@ -5,7 +5,6 @@
  */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,29 +18,6 @@
 #include "request.h"
 #include "service.h"
 #include "verify_cmd.h"
-
-/*
- * A folder of files alone, whatever their names: file_write() has temporary ones.  What cannot be removed stays, and is not served.
- * Never behind a link: the service's user owns the folder around it, and could have an operator who is more than he empty any other.
- */
-static void
-remove_folder(const char *path)
-{
-	struct dirent *entry;
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-
-	if (dir == NULL) {
-		if (fd >= 0)
-			(void)close(fd);	/* nothing was read */
-		(void)unlink(path);		/* a link: it goes, what it names stays */
-		return;
-	}
-	while ((entry = readdir(dir)) != NULL)
-		(void)unlinkat(dirfd(dir), entry->d_name, 0);	/* not "." and "..": EISDIR */
-	(void)closedir(dir);
-	(void)rmdir(path);
-}
 
 /* What an interrupted command left: ID.tmp.XXXXXX.  Under the lock nobody else's. */
 static int
@@ -61,7 +37,7 @@ sweep(const char *folder)
 		rc = path_join(path, folder, entry->d_name);
 		if (rc != 0)
 			break;
-		remove_folder(path);
+		folder_remove(path);
 	}
 	(void)closedir(dir);
 	return rc;
@@ -76,7 +52,7 @@ copy_in(const char *folder, const char *hex, const struct generation *gen)
 
 	if (rc != 0)
 		return rc;
-	remove_folder(final);
+	folder_remove(final);
 	return gen_write(final, gen);
 }
 
@@ -123,7 +99,7 @@ take_in(const char *dir, struct store *store, const struct generation *gen, cons
 		rc = registry_add(store, &record);
 		/* Nobody has it: nor may a server of static files. */
 		if (rc != 0 && store_find(store, v->id, &record) == -ENOENT && path_join(path, folder, hex) == 0)
-			remove_folder(path);
+			folder_remove(path);
 	}
 	if (rc == 0)
 		printf("generation %s v%" PRIu64 " added: %u keys have signed\n", hex, record.version, v->keys_good);

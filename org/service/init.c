@@ -17,14 +17,14 @@
 static const char help[] =
     "usage: sallyport-org init DIR --name HOST[,HOST|IP...] [--keys-from KEYS]\n"
     "\n"
-    "Makes DIR, the folder of the organisation's service: TLS CA and certificate (ECDSA P-256), the org key, the database.\n"
+    "Makes DIR, the folder of the organisation's service: TLS CA and certificate (ECDSA P-256), the org key, the escrow key, the database.\n"
     "DIR must not exist, or be empty.\n"
     "\n"
     "  --name NAMES       by which nodes reach the service, separated by commas; the certificate is for these\n"
     "  --keys-from KEYS   a folder of sallyport-org keygen: takes its org.key instead of making one\n";
 
 static const char *const files[] = { SERVICE_store, SERVICE_store "-wal", SERVICE_store "-shm", SERVICE_ca_cert, SERVICE_ca_key, SERVICE_cert,
-	SERVICE_key, SERVICE_org_public, SERVICE_org_key };
+	SERVICE_key, SERVICE_org_public, SERVICE_org_key, SERVICE_escrow_public, SERVICE_escrow_key };
 static const char *const folders[] = { SERVICE_generations, SERVICE_withdrawn };
 
 static int
@@ -125,35 +125,60 @@ undo(const char *temp)
 }
 
 static int
+write_escrow(const char *temp, char public_hex[ID_TEXT + 1])
+{
+	char secret[PATH_BYTES], public[PATH_BYTES];
+	int rc = path_join(secret, temp, SERVICE_escrow_key);
+
+	if (rc == 0)
+		rc = path_join(public, temp, SERVICE_escrow_public);
+	return rc != 0 ? rc : escrow_make(secret, public, public_hex);
+}
+
+static int
+fill(const char *temp, const struct pki *pki, const char *keys_from, struct minisig_pubkey *public, char escrow[ID_TEXT + 1])
+{
+	int rc = make_folders(temp);
+
+	if (rc == 0)
+		rc = make_store(temp);
+	if (rc == 0)
+		rc = write_org_key(temp, keys_from, public);
+	if (rc == 0)
+		rc = write_escrow(temp, escrow);
+	return rc != 0 ? rc : write_pki(temp, pki);
+}
+
+static int
 make_service(const char *dir, const char *const *names, unsigned count, const char *keys_from)
 {
-	char temp[PATH_BYTES], id[KEY_ID_TEXT + 1], text[MINISIG_PUBKEY_TEXT + 1];
+	char temp[PATH_BYTES], id[KEY_ID_TEXT + 1], text[MINISIG_PUBKEY_TEXT + 1], escrow[ID_TEXT + 1];
 	struct minisig_pubkey public;
 	struct pki pki;
-	int rc;
+	int held = -1, rc;
 
 	(void)umask(077);
 	rc = pki_make(names, count, &pki);
 	if (rc != 0)
 		return rc;
+	folder_sweep(dir);
 	rc = dir_begin(dir, temp);
 	if (rc == 0) {
-		rc = make_folders(temp);
-		if (rc == 0)
-			rc = make_store(temp);
-		if (rc == 0)
-			rc = write_org_key(temp, keys_from, &public);
-		if (rc == 0)
-			rc = write_pki(temp, &pki);
+		rc = held = folder_hold(temp);
+		if (rc >= 0)
+			rc = fill(temp, &pki, keys_from, &public, escrow);
 		if (rc == 0)
 			rc = dir_commit(temp, dir);
 		if (rc != 0)
 			undo(temp);
+		if (held >= 0)
+			(void)close(held);
 	}
 	if (rc == 0) {
 		minisig_write_pubkey(&public, text);
 		printf("ca        %s/%s, SHA-256 %s\n", dir, SERVICE_ca_cert, pki.ca_digest);
 		printf("org key   %s %s\n", key_id_text(public.keynum, id), text);
+		printf("escrow    %s\n", escrow);
 		for (unsigned i = 0; i < count; i++)
 			printf("name      %s\n", names[i]);
 	}
