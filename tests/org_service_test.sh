@@ -43,7 +43,7 @@ mkdir full; echo mine >full/org.key
 no init_never_joins 1 'not empty' "$org" init full --name localhost
 is init_left_it "$(cat full/*)" mine
 [ -z "$(find . -name '*.tmp.*')" ] && pass init_leaves_no_rest || fail init_leaves_no_rest "$(find . -name '*.tmp.*')"
-is init_modes "$(stat -c '%a %n' svc svc/*.key svc/service.db | tr '\n' ' ')" '700 svc 600 svc/ca.key 600 svc/org.key 600 svc/server.key 600 svc/service.db '
+is init_modes "$(stat -c '%a %n' svc svc/*.key svc/service.db | tr '\n' ' ')" '700 svc 600 svc/ca.key 600 svc/escrow.key 600 svc/org.key 600 svc/server.key 600 svc/service.db '
 no init_wildcard 2 'neither a host' "$org" init bad --name '*.example'
 no init_name 2 'neither a host' "$org" init bad --name 'a,,b'
 no init_no_name 2 'wants one folder' "$org" init bad

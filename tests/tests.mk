@@ -11,6 +11,7 @@ CRYPTO_DEP = $(addprefix crypto-worker/,close dispatch end want get survey ask e
 	$(addprefix tests/,crypto_play crypto_handover fake_tpm peer_generation peers)
 VERIFY_DEP = crypto-worker/verify crypto-worker/cmdline
 STORE_DEP  = store-worker/serve store-worker/keep
+REGISTRY_DEP = $(patsubst %.c,%,$(wildcard org/service/registry*.c org/service/store_*.c)) org/service/service org/say org/file
 
 unit_console_DEP         = broker/console
 unit_store_DEP           = $(STORE_DEP)
@@ -48,6 +49,10 @@ unit_link_DEP            = net-worker/link_lease net-worker/link_news
 unit_tpm_wipe_DEP        = $(TPM_DEP) crypto-worker/wipe_alloc
 unit_org_request_DEP     = org/service/request org/gen org/say org/file $(VERIFY_DEP)
 unit_org_tables_DEP      = org/service/conns org/service/challenge
+unit_org_canary_DEP      = $(REGISTRY_DEP)
+unit_org_decide_DEP      = $(REGISTRY_DEP)
+unit_org_enrol_DEP       = $(REGISTRY_DEP)
+unit_org_nodes_DEP       = $(REGISTRY_DEP)
 death_DEP                = tests/death_run tests/death_denied policy/rules
 
 hostile_DEP       = tests/hostile_run tests/hostile_rows tests/hostile_maker
@@ -60,7 +65,7 @@ UNIT_BIN = $(UNITS:%=$(T)/unit_%) $(T)/unit_luks $(T)/death $(T)/hostile $(T)/ho
 $(T)/%: $(B)/host/tests/%.o $(B)/host/libipc.a
 	@mkdir -p $(@D)
 	$(CC) $(HLINK) -o $@ $(filter %.o,$^) $(B)/host/libipc.a $(if $(filter unit_tpm%,$*),$(TSS)) $(if $(filter unit_tpm_wipe,$*),$(crypto_LINK)) \
-		$(if $(filter unit_crypto%,$*),$(PLAY_LINK)) -lcmocka -lsodium -lcap
+		$(if $(filter unit_crypto%,$*),$(PLAY_LINK)) $(if $(filter unit_org_canary unit_org_decide unit_org_enrol unit_org_nodes,$*),-lsqlite3) -lcmocka -lsodium -lcap
 define unit_objects
 $(T)/$(1): $$($(1)_DEP:%=$(B)/host/%.o)
 endef

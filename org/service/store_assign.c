@@ -78,7 +78,7 @@ store_assignments(struct store *store, int (*visit)(void *arg, const struct stor
 {
 	struct store_assignment row = { .scope = SCOPE_all };
 	sqlite3_stmt *stmt = NULL;
-	int first = 1, rc = sql_prepare(store, COLUMNS "WHERE scope > ?1 OR (scope = ?1 AND (target > ?2 OR ?3)) ORDER BY scope, target LIMIT 1", &stmt);
+	int first = 1, rc = sql_prepare(store, COLUMNS "WHERE scope >= ?1 AND (scope > ?1 OR target > ?2 OR ?3) ORDER BY scope, target LIMIT 1", &stmt);
 
 	while (rc == 0) {
 		(void)sqlite3_reset(stmt);
@@ -135,7 +135,7 @@ store_floors(struct store *store, int (*visit)(void *arg, const char *group, uin
 	char group[GROUP_MAX_BYTES + 1] = "";
 	sqlite3_stmt *stmt = NULL;
 	uint64_t version;
-	int first = 1, rc = sql_prepare(store, "SELECT grp, version FROM floor WHERE grp > ?1 OR ?2 ORDER BY grp LIMIT 1", &stmt);
+	int first = 1, rc = sql_prepare(store, "SELECT grp, version FROM floor WHERE grp >= ?1 AND (grp > ?1 OR ?2) ORDER BY grp LIMIT 1", &stmt);
 
 	while (rc == 0) {
 		(void)sqlite3_reset(stmt);

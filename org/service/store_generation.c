@@ -88,7 +88,7 @@ store_generations(struct store *store, int (*visit)(void *arg, const struct stor
 {
 	struct store_generation last, generation;
 	sqlite3_stmt *stmt = NULL;
-	int some = 0, rc = sql_prepare(store, COLUMNS "WHERE version < ?1 OR (version = ?1 AND (added < ?2 OR (added = ?2 AND id > ?3))) "
+	int some = 0, rc = sql_prepare(store, COLUMNS "WHERE version <= ?1 AND (version < ?1 OR added < ?2 OR (added = ?2 AND id > ?3)) "
 	    "ORDER BY version DESC, added DESC, id LIMIT 1", &stmt);
 
 	while (rc == 0 && (rc = next_generation(store, stmt, some ? &last : NULL, &generation)) == 1) {
