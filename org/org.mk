@@ -4,7 +4,7 @@ TOOLS  += $(B)/bin/sallyport-org
 
 $(B)/bin/sallyport-org: $(org_OBJ) $(B)/host/libipc.a
 	@mkdir -p $(@D)
-	$(CC) $(HLINK) -o $@ $^ -lmicrohttpd -lgnutls -lsqlite3 -lsodium -lz -llzma -lzstd -llz4
+	$(CC) $(HLINK) -o $@ $^ -lmicrohttpd -lgnutls -lsqlite3 -ltss2-mu -lmbedcrypto -lsodium -lz -llzma -lzstd -llz4
 
 # Prints the generated tables of SECURITY.md (image/tables.sh).
 TOOLS += $(B)/bin/mktables $(B)/bin/mkpolicy
