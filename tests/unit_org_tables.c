@@ -1,5 +1,5 @@
 /*
- * The service's tables: who holds how many connections and challenges, and until when.  Host-side test.
+ * The service's tables: who holds how many connections, and until when; and its challenges, which need none.  Host-side test.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "challenge.h"
+#include "conns.h"
 
 union any {
 	struct sockaddr sa;
@@ -131,33 +132,38 @@ log_texts(void **state)
 static void
 challenges(void **state)
 {
-	struct origin a = origin("192.0.2.1"), b = origin("192.0.2.2"), proxy = origin("");
-	const struct challenge *c, *d;
-	uint8_t first[CHALLENGE_BYTES];
-	struct challenges table;
+	uint8_t first[CHALLENGE_BYTES], second[CHALLENGE_BYTES], altered[CHALLENGE_BYTES];
+	struct challenges c, former;
+	uint64_t left_ms;
 
 	(void)state;
-	assert_int_equal(challenges_init(&table, 8, 60), 0);
-	assert_int_equal(challenges_issue(&table, &a, 1000, &c), 0);
-	memcpy(first, c->bytes, sizeof first);
-	assert_int_equal(challenges_issue(&table, &a, 1000, &d), 0);
-	assert_memory_not_equal(first, d->bytes, sizeof first);
-	assert_int_equal(challenges_issue(&table, &a, 1000, &d), -EDQUOT);	/* a quarter */
-	assert_int_equal(challenges_issue(&table, &b, 1000, &d), 0);
-	for (unsigned i = 0; i < 5; i++)
-		assert_int_equal(challenges_issue(&table, &proxy, 1000, &d), 0);	/* stands for everyone */
-	assert_int_equal(challenges_issue(&table, &proxy, 1000, &d), -EAGAIN);
-	assert_int_equal(challenges_issue(&table, &b, 60999, &d), -EAGAIN);
-	challenges_forget(&table, c);
-	assert_int_equal(challenges_issue(&table, &b, 60999, &d), 0);
-	assert_int_equal(challenges_issue(&table, &b, 60999, &d), -EAGAIN);
-	assert_int_equal(challenges_issue(&table, &a, 61000, &d), 0);		/* the old ones are worthless now */
-	challenges_free(&table);
-	assert_int_equal(challenges_init(&table, 1, 1), 0);
-	assert_int_equal(challenges_issue(&table, &a, 0, &d), 0);
-	assert_int_equal(challenges_issue(&table, &b, 999, &d), -EAGAIN);
-	assert_int_equal(challenges_issue(&table, &b, 1000, &d), 0);
-	challenges_free(&table);
+	challenges_init(&c, 5000, 60);
+	challenges_issue(&c, 7000, first);
+	challenges_issue(&c, 7000, second);
+	assert_memory_not_equal(first, second, sizeof first);
+	assert_int_equal(challenges_judge(&c, first, 7000, &left_ms), 0);
+	assert_int_equal(left_ms, 60000);
+	assert_int_equal(challenges_judge(&c, first, 7000 + 59999, &left_ms), 0);
+	assert_int_equal(left_ms, 1);
+	left_ms = 0;
+	assert_int_equal(challenges_judge(&c, first, 7000 + 60000, &left_ms), -ETIME);
+	assert_int_equal(challenges_judge(&c, first, UINT64_MAX, &left_ms), -ETIME);
+	assert_int_equal(challenges_judge(&c, first, 6999, &left_ms), -ETIME);	/* from the future: no clock of ours says that */
+	for (unsigned bit = 0; bit < 8 * CHALLENGE_BYTES; bit++) {
+		memcpy(altered, first, sizeof altered);
+		altered[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		assert_int_equal(challenges_judge(&c, altered, 7000, &left_ms), -EBADMSG);
+	}
+	assert_int_equal(left_ms, 0);
+	former = c;
+	challenges_init(&c, 5000, 60);		/* a restart at the same instant */
+	assert_int_equal(challenges_judge(&c, first, 7000, &left_ms), -EBADMSG);
+	assert_int_equal(challenges_judge(&former, first, 7000, &left_ms), 0);
+	challenges_end(&former);
+	assert_int_equal(challenges_judge(&former, first, 7000, &left_ms), -EBADMSG);
+	challenges_issue(&c, UINT64_C(5000) + (UINT64_C(1) << 47), first);	/* 4500 years */
+	assert_int_equal(challenges_judge(&c, first, UINT64_C(5001) + (UINT64_C(1) << 47), &left_ms), 0);
+	assert_int_equal(left_ms, 59999);
 }
 
 int

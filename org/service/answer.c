@@ -81,46 +81,30 @@ try_later(const struct server *server, struct conn *conn, struct MHD_Connection 
 
 /* Document and signature, one behind the other.  Its length, or a negative errno. */
 static long
-write_challenge(const struct server *server, const struct challenge *challenge, char *out, size_t cap_bytes, struct doc_challenge *doc)
+write_challenge(const struct server *server, char *out, size_t cap_bytes)
 {
+	struct doc_challenge doc = { .time = (uint64_t)time(NULL), .seconds = server->challenge_s };
 	char comment[MINISIG_COMMENT_MAX];
 	long n, m;
 
-	memcpy(doc->challenge, challenge->bytes, sizeof doc->challenge);
-	doc->time = (uint64_t)time(NULL);
-	doc->seconds = server->challenge_s;
-	n = doc_write(DOC_challenge, doc, out, cap_bytes);
+	challenges_issue(&server->challenges, server_now_ms(), doc.challenge);
+	n = doc_write(DOC_challenge, &doc, out, cap_bytes);
 	if (n < 0)
 		return n;
-	(void)snprintf(comment, sizeof comment, "timestamp:%" PRIu64 " file:challenge", doc->time);	/* fits */
+	(void)snprintf(comment, sizeof comment, "timestamp:%" PRIu64 " file:challenge", doc.time);	/* fits */
 	m = key_sign(&server->org_key, out, (size_t)n, comment, out + n, cap_bytes - (size_t)n);
 	return m < 0 ? m : n + m;
 }
 
+/* Not recorded: whoever asks could make the log grow.  The request that brings it back is. */
 static enum MHD_Result
-give_challenge(struct server *server, struct conn *conn, struct MHD_Connection *connection)
+give_challenge(const struct server *server, struct conn *conn, struct MHD_Connection *connection)
 {
-	static const char busy[] = "too many challenges are out\n", cannot[] = "no challenge could be made\n";
-	char text[2048], what[96], hex[2 * CHALLENGE_BYTES + 1];
-	const struct challenge *challenge;
-	struct doc_challenge doc;
-	long n;
-	int rc = challenges_issue(&server->challenges, &conn->origin, server_now_ms(), &challenge);
+	char text[2048];
+	long n = write_challenge(server, text, sizeof text);
 
-	if (rc == -EDQUOT)
-		return try_later(server, conn, connection, MHD_HTTP_TOO_MANY_REQUESTS, busy);
-	if (rc != 0)
-		return try_later(server, conn, connection, MHD_HTTP_SERVICE_UNAVAILABLE, busy);
-	n = write_challenge(server, challenge, text, sizeof text, &doc);
-	rc = n < 0 ? (int)n : 0;
-	if (rc == 0) {
-		(void)snprintf(what, sizeof what, "%s %" PRIu64, hex_text(doc.challenge, sizeof doc.challenge, hex), doc.time);
-		rc = store_log(server->store, "challenge", conn->address, what);	/* what is not recorded is not given out */
-	}
-	if (rc != 0) {
-		challenges_forget(&server->challenges, challenge);
-		return try_later(server, conn, connection, MHD_HTTP_SERVICE_UNAVAILABLE, cannot);
-	}
+	if (n < 0)
+		return try_later(server, conn, connection, MHD_HTTP_SERVICE_UNAVAILABLE, "no challenge could be made\n");
 	conn->bytes = (uint64_t)n;
 	return finish(server, conn, connection, MHD_HTTP_OK, (uint64_t)n, text_response(text, (size_t)n));
 }

@@ -1,60 +1,61 @@
 /*
- * The table of challenges.  On the organisation's side, before anything is authenticated.
- * Distrusts whoever asks for many: nobody gets more than a quarter of the table, and memory does not grow.
+ * Challenges: when it was made (6 bytes, milliseconds since the start), 10 random bytes, and 16 of BLAKE2b over both, keyed.  On the
+ * organisation's side, before anything is authenticated; pure but for the random bytes.
+ * Distrusts whoever asks for many, for each costs him more than us, and whoever brings one back.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <sodium.h>
 
 #include "challenge.h"
 
-int
-challenges_init(struct challenges *table, unsigned rows, unsigned good_s)
-{
-	struct challenge *row = calloc(rows, sizeof *row);
+enum { TIME_BYTES = 6, RANDOM_BYTES = 10, SAID_BYTES = TIME_BYTES + RANDOM_BYTES, MAC_BYTES = CHALLENGE_BYTES - SAID_BYTES };
 
-	if (row == NULL)
-		return -ENOMEM;
-	*table = (struct challenges){ .row = row, .rows = rows, .per_origin = rows < 4 ? 1 : rows / 4, .good_ms = UINT64_C(1000) * good_s };
-	return 0;
+void
+challenges_init(struct challenges *challenges, uint64_t now_ms, unsigned good_s)
+{
+	*challenges = (struct challenges){ .began_ms = now_ms, .good_ms = UINT64_C(1000) * good_s };
+	randombytes_buf(challenges->sec_key, sizeof challenges->sec_key);
 }
 
 void
-challenges_free(struct challenges *table)
+challenges_end(struct challenges *challenges)
 {
-	free(table->row);
-	*table = (struct challenges){ .row = NULL };
+	sodium_memzero(challenges, sizeof *challenges);
 }
 
-int
-challenges_issue(struct challenges *table, const struct origin *origin, uint64_t now_ms, const struct challenge **out)
+static void
+make_mac(const struct challenges *challenges, const uint8_t said[SAID_BYTES], uint8_t mac[MAC_BYTES])
 {
-	struct challenge *free_row = NULL;
-	unsigned held = 0;
-
-	for (unsigned i = 0; i < table->rows; i++) {
-		struct challenge *row = &table->row[i];
-
-		if (row->until_ms <= now_ms)
-			free_row = row;
-		else if (origin->kind != 0 && origin_same(&row->origin, origin))	/* the proxy stands for everyone */
-			held++;
-	}
-	if (free_row == NULL)
-		return -EAGAIN;
-	if (held >= table->per_origin)
-		return -EDQUOT;
-	randombytes_buf(free_row->bytes, sizeof free_row->bytes);
-	free_row->origin = *origin;
-	free_row->until_ms = now_ms + table->good_ms;
-	*out = free_row;
-	return 0;
+	(void)crypto_generichash(mac, MAC_BYTES, said, SAID_BYTES, challenges->sec_key, sizeof challenges->sec_key);	/* fixed sizes */
 }
 
 void
-challenges_forget(struct challenges *table, const struct challenge *challenge)
+challenges_issue(const struct challenges *challenges, uint64_t now_ms, uint8_t out[CHALLENGE_BYTES])
 {
-	memset(&table->row[challenge - table->row], 0, sizeof *challenge);
+	uint64_t since_ms = now_ms - challenges->began_ms;	/* 48 bits are 8900 years */
+
+	for (unsigned i = TIME_BYTES; i-- > 0; since_ms >>= 8)
+		out[i] = (uint8_t)since_ms;
+	randombytes_buf(out + TIME_BYTES, RANDOM_BYTES);
+	make_mac(challenges, out, out + SAID_BYTES);
+}
+
+int
+challenges_judge(const struct challenges *challenges, const uint8_t challenge[CHALLENGE_BYTES], uint64_t now_ms, uint64_t *left_ms)
+{
+	uint64_t since_ms = 0, age_ms;
+	uint8_t mac[MAC_BYTES];
+
+	make_mac(challenges, challenge, mac);
+	if (sodium_memcmp(mac, challenge + SAID_BYTES, sizeof mac) != 0)
+		return -EBADMSG;
+	for (unsigned i = 0; i < TIME_BYTES; i++)
+		since_ms = since_ms << 8 | challenge[i];
+	age_ms = now_ms - challenges->began_ms - since_ms;	/* ours are never from the future: the clock is monotonic */
+	if (age_ms >= challenges->good_ms)
+		return -ETIME;
+	*left_ms = challenges->good_ms - age_ms;
+	return 0;
 }

@@ -1,31 +1,25 @@
 #ifndef ORG_SERVICE_CHALLENGE_H
 #define ORG_SERVICE_CHALLENGE_H
 /*
- * The challenges that are out: 32 random bytes each, good once and not for long.  In memory only, a table of fixed size: a restart
- * makes all of them worthless.  Times are milliseconds of one monotonic clock.
+ * The challenges that are out, without a table of them: each says by itself when it was made and that this very process made it.
+ * Nobody can use up what does not exist.  What was redeemed is recorded by the store, until it would be over anyway.  The key is drawn
+ * at the start and never leaves the process, so a restart makes all of them worthless, and the clock behind them cannot be set back.
+ * Times are milliseconds of one monotonic clock.
  */
-#include "conns.h"
+#include <stdint.h>
 
-enum { CHALLENGE_BYTES = 32 };
-
-struct challenge {
-	uint8_t bytes[CHALLENGE_BYTES];
-	struct origin origin;
-	uint64_t until_ms;		/* 0: the row is free */
-};
+enum { CHALLENGE_BYTES = 32, CHALLENGE_KEY_BYTES = 32 };
 
 struct challenges {
-	struct challenge *row;
-	unsigned rows, per_origin;
-	uint64_t good_ms;
+	uint8_t sec_key[CHALLENGE_KEY_BYTES];
+	uint64_t began_ms, good_ms;
 };
 
-int challenges_init(struct challenges *table, unsigned rows, unsigned good_s);	/* 0 or -ENOMEM */
-void challenges_free(struct challenges *table);
+void challenges_init(struct challenges *challenges, uint64_t now_ms, unsigned good_s);
+void challenges_end(struct challenges *challenges);	/* wipes the key */
 
-/* A new one for origin.  0; -EAGAIN: the table is full; -EDQUOT: this origin has its share, a quarter of the table. */
-int challenges_issue(struct challenges *table, const struct origin *origin, uint64_t now_ms, const struct challenge **out);
+void challenges_issue(const struct challenges *challenges, uint64_t now_ms, uint8_t out[CHALLENGE_BYTES]);
 
-/* Takes it back: it was not given to anyone. */
-void challenges_forget(struct challenges *table, const struct challenge *challenge);
+/* Is it one of ours?  0 with *left_ms, for how long it is still good, 1 or more; -EBADMSG: not ours; -ETIME: over. */
+int challenges_judge(const struct challenges *challenges, const uint8_t challenge[CHALLENGE_BYTES], uint64_t now_ms, uint64_t *left_ms);
 #endif

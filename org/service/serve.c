@@ -16,7 +16,7 @@
 static const char help[] =
     "usage: sallyport-org serve DIR (--listen ADDR:PORT | --plain SOCKET) [--user NAME]\n"
     "           [--connections N] [--per-address N] [--patience SECONDS]\n"
-    "           [--challenges N] [--challenge-seconds N]\n"
+    "           [--challenge-seconds N]\n"
     "\n"
     "Serves the folder DIR, made by sallyport-org init, until SIGTERM or SIGINT; a line per request on stderr:\n"
     "method, path, status, bytes, milliseconds, address.\n"
@@ -27,12 +27,11 @@ static const char help[] =
     "  --connections N        at a time, default 256\n"
     "  --per-address N        of them from one address or IPv6 /64, default 16\n"
     "  --patience SECONDS     for a request's head, and without progress of an answer, default 10\n"
-    "  --challenges N         that are out at a time, default 4096; a quarter of them to one address\n"
-    "  --challenge-seconds N  how long one is good, default 60\n";
+    "  --challenge-seconds N  how long a challenge is good, default 60\n";
 
 struct options {
 	const char *dir, *listen, *plain, *user;
-	uint64_t connections, per_address, patience_s, challenges, challenge_s;
+	uint64_t connections, per_address, patience_s, challenge_s;
 };
 
 /* 0, an exit code, or -1 for help. */
@@ -42,11 +41,10 @@ parse_options(int argc, char **argv, struct options *o)
 	static const struct option options[] = { { "listen", required_argument, NULL, 'l' }, { "plain", required_argument, NULL, 'p' },
 		{ "user", required_argument, NULL, 'u' }, { "connections", required_argument, NULL, 'c' },
 		{ "per-address", required_argument, NULL, 'a' }, { "patience", required_argument, NULL, 't' },
-		{ "challenges", required_argument, NULL, 'n' }, { "challenge-seconds", required_argument, NULL, 's' },
-		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
+		{ "challenge-seconds", required_argument, NULL, 's' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
 	int c, rc = 0;
 
-	*o = (struct options){ .connections = 256, .per_address = 16, .patience_s = 10, .challenges = 4096, .challenge_s = 60 };
+	*o = (struct options){ .connections = 256, .per_address = 16, .patience_s = 10, .challenge_s = 60 };
 	while (rc == 0 && (c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		switch (c) {
 		case 'l': o->listen = optarg; break;
@@ -55,7 +53,6 @@ parse_options(int argc, char **argv, struct options *o)
 		case 'c': rc = parse_number("--connections", optarg, 1, 10000, &o->connections); break;
 		case 'a': rc = parse_number("--per-address", optarg, 1, 10000, &o->per_address); break;
 		case 't': rc = parse_number("--patience", optarg, 1, 600, &o->patience_s); break;
-		case 'n': rc = parse_number("--challenges", optarg, 1, 1 << 20, &o->challenges); break;
 		case 's': rc = parse_number("--challenge-seconds", optarg, 1, 3600, &o->challenge_s); break;
 		case 'h': return -1;
 		default: return ORG_usage;
@@ -138,9 +135,10 @@ prepare(const struct options *o, struct server *server, int *listener, struct by
 		rc = path_join(path, o->dir, SERVICE_store);
 	if (rc == 0)
 		rc = store_open(path, 1000, &server->store);	/* no client waits longer for an operator's command */
-	if (rc == 0 && (conns_init(&server->conns, (unsigned)o->connections) != 0 ||
-	    challenges_init(&server->challenges, (unsigned)o->challenges, (unsigned)o->challenge_s) != 0))
-		rc = refuse_errno(ENOMEM, "tables");
+	if (rc == 0 && conns_init(&server->conns, (unsigned)o->connections) != 0)
+		rc = refuse_errno(ENOMEM, "connections");
+	if (rc == 0)
+		challenges_init(&server->challenges, server_now_ms(), (unsigned)o->challenge_s);
 	return rc;
 }
 
@@ -160,7 +158,7 @@ serve(const struct options *o)
 	if (o->plain != NULL && listener >= 0)
 		(void)unlink(o->plain);	/* its folder may not be ours: the next start takes the place of a dead socket */
 	conns_free(&server.conns);
-	challenges_free(&server.challenges);
+	challenges_end(&server.challenges);
 	store_close(server.store);
 	if (server.generations >= 0)
 		(void)close(server.generations);
