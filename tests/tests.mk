@@ -47,6 +47,7 @@ unit_dhcp_DEP            = net-worker/dhcp
 unit_dhcp_client_DEP     = net-worker/dhcp net-worker/dhcp_client
 unit_link_DEP            = net-worker/link_lease net-worker/link_news
 unit_tpm_wipe_DEP        = $(TPM_DEP) crypto-worker/wipe_alloc
+unit_org_attest_DEP      = org/service/attest org/service/credential
 unit_org_request_DEP     = org/service/request org/gen org/say org/file $(VERIFY_DEP)
 unit_org_tables_DEP      = org/service/conns org/service/challenge
 unit_org_canary_DEP      = $(REGISTRY_DEP)
@@ -64,7 +65,7 @@ UNIT_BIN = $(UNITS:%=$(T)/unit_%) $(T)/unit_luks $(T)/death $(T)/hostile $(T)/ho
 
 $(T)/%: $(B)/host/tests/%.o $(B)/host/libipc.a
 	@mkdir -p $(@D)
-	$(CC) $(HLINK) -o $@ $(filter %.o,$^) $(B)/host/libipc.a $(if $(filter unit_tpm%,$*),$(TSS)) $(if $(filter unit_tpm_wipe,$*),$(crypto_LINK)) \
+	$(CC) $(HLINK) -o $@ $(filter %.o,$^) $(B)/host/libipc.a $(if $(filter unit_tpm% unit_org_attest,$*),$(TSS)) $(if $(filter unit_tpm_wipe,$*),$(crypto_LINK)) \
 		$(if $(filter unit_crypto%,$*),$(PLAY_LINK)) $(if $(filter unit_org_canary unit_org_decide unit_org_enrol unit_org_nodes,$*),-lsqlite3) -lcmocka -lsodium -lcap
 define unit_objects
 $(T)/$(1): $$($(1)_DEP:%=$(B)/host/%.o)
@@ -107,7 +108,7 @@ $(T)/unit_luks: $(addprefix $(B)/host/tests/,unit_luks.o unit_luks_image.o unit_
 # lets libFuzzer loose on each, FUZZ_SECONDS long.
 FUZZ_SECONDS = 10
 MESSAGES := $(shell grep -o '^MSG.[a-z_0-9]*' ipc/msg.def | cut -c5-)
-FUZZ = $(MESSAGES:%=$(T)/fuzz_check_%) $(T)/fuzz_dhcp $(T)/fuzz_doc $(T)/fuzz_minisig
+FUZZ = $(MESSAGES:%=$(T)/fuzz_check_%) $(T)/fuzz_attest $(T)/fuzz_dhcp $(T)/fuzz_doc $(T)/fuzz_minisig
 $(T)/fuzz_dhcp: $(addprefix $(B)/host/net-worker/,dhcp.o dhcp_client.o link_lease.o)
 define fuzz_message
 $(B)/host/tests/fuzz_check_$(1).o: tests/fuzz_check.c | build/stamp/libs
@@ -118,6 +119,10 @@ $(foreach m,$(MESSAGES),$(eval $(call fuzz_message,$(m))))
 $(T)/fuzz_%: $(B)/host/tests/fuzz_%.o $(B)/host/libipc.a
 	@mkdir -p $(@D)
 	@$(CC) $(HLINK) $(if $(filter fuzzer,$(SANITIZE)),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(filter %.a,$^)
+
+$(T)/fuzz_attest: $(B)/host/tests/fuzz_attest.o $(B)/host/org/service/attest.o $(B)/host/org/service/credential.o $(B)/host/libipc.a
+	@mkdir -p $(@D)
+	@$(CC) $(HLINK) $(if $(filter fuzzer,$(SANITIZE)),-fsanitize=fuzzer) -o $@ $^ -ltss2-mu -lmbedcrypto -lsodium
 
 $(T)/rawput: $(B)/host/tests/rawput.o $(B)/host/libipc.a
 	@mkdir -p $(@D)
