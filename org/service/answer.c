@@ -1,15 +1,13 @@
 /*
- * What the service answers: challenges, files of generations, and short refusals.  On the organisation's side.
+ * What the service answers: challenges, files of generations, and short refusals; what nodes ask is answered by ticket.c and enrol.c.  On the organisation's side.
  * Distrusts the request; names of files come from the store's own tables, and a file that is not as the store knows it is not served.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,90 +21,44 @@ struct file {
 	int fd;
 };
 
+/* A refusal: one line. */
 static enum MHD_Result
-finish(const struct server *server, struct conn *conn, struct MHD_Connection *connection, unsigned status, uint64_t bytes,
-    struct MHD_Response *response)
+refuse_request(const struct server *server, struct conn *conn, struct MHD_Connection *connection, unsigned status, const char *line)
 {
-	enum MHD_Result result;
+	struct reply reply;
 
-	if (response == NULL)
-		return MHD_NO;
-	conn->status = status;
-	conn->answering = 1;
-	if (conn->due_ms != UINT64_MAX)
-		conn->due_ms = server_now_ms() + server->patience_ms + bytes / RATE;
-	result = MHD_queue_response(connection, status, response);
-	MHD_destroy_response(response);
-	return result;
+	reply_line(&reply, status, line);
+	return reply_send(server, conn, connection, &reply);
 }
 
-static struct MHD_Response *
-text_response(const char *text, size_t len)
-{
-	struct MHD_Response *response = MHD_create_response_from_buffer(len, (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
-
-	if (response != NULL && (MHD_add_response_header(response, "Content-Type", "text/plain; charset=us-ascii") != MHD_YES ||
-	    MHD_add_response_header(response, "Cache-Control", "no-store") != MHD_YES)) {
-		MHD_destroy_response(response);
-		return NULL;
-	}
-	return response;
-}
-
-/* A refusal: one line, and one header field where name is not NULL. */
+/* And one header field. */
 static enum MHD_Result
-refuse_request(const struct server *server, struct conn *conn, struct MHD_Connection *connection, unsigned status, const char *line,
+refuse_with(const struct server *server, struct conn *conn, struct MHD_Connection *connection, unsigned status, const char *line,
     const char *name, const char *value)
 {
-	struct MHD_Response *response = text_response(line, strlen(line));
+	struct MHD_Response *response = reply_text(line, strlen(line));
 
-	if (response != NULL && name != NULL && MHD_add_response_header(response, name, value) != MHD_YES) {
+	if (response != NULL && MHD_add_response_header(response, name, value) != MHD_YES) {
 		MHD_destroy_response(response);
 		return MHD_NO;
 	}
 	conn->bytes = strlen(line);
-	return finish(server, conn, connection, status, strlen(line), response);
-}
-
-static enum MHD_Result
-try_later(const struct server *server, struct conn *conn, struct MHD_Connection *connection, unsigned status, const char *line)
-{
-	char seconds[8];
-
-	(void)snprintf(seconds, sizeof seconds, "%d", RETRY_S);
-	return refuse_request(server, conn, connection, status, line, "Retry-After", seconds);
+	return reply_queue(server, conn, connection, status, strlen(line), response);
 }
 
 /* --- /v1/challenge --------------------------------------------------------------------------------------------------------------- */
-
-/* Document and signature, one behind the other.  Its length, or a negative errno. */
-static long
-write_challenge(const struct server *server, char *out, size_t cap_bytes)
-{
-	struct doc_challenge doc = { .time = (uint64_t)time(NULL), .seconds = server->challenge_s };
-	char comment[MINISIG_COMMENT_MAX];
-	long n, m;
-
-	challenges_issue(&server->challenges, server_now_ms(), doc.challenge);
-	n = doc_write(DOC_challenge, &doc, out, cap_bytes);
-	if (n < 0)
-		return n;
-	(void)snprintf(comment, sizeof comment, "timestamp:%" PRIu64 " file:challenge", doc.time);	/* fits */
-	m = key_sign(&server->org_key, out, (size_t)n, comment, out + n, cap_bytes - (size_t)n);
-	return m < 0 ? m : n + m;
-}
 
 /* Not recorded: whoever asks could make the log grow.  The request that brings it back is. */
 static enum MHD_Result
 give_challenge(const struct server *server, struct conn *conn, struct MHD_Connection *connection)
 {
-	char text[2048];
-	long n = write_challenge(server, text, sizeof text);
+	struct doc_challenge doc = { .time = (uint64_t)time(NULL), .seconds = server->challenge_s };
+	struct reply reply;
 
-	if (n < 0)
-		return try_later(server, conn, connection, MHD_HTTP_SERVICE_UNAVAILABLE, "no challenge could be made\n");
-	conn->bytes = (uint64_t)n;
-	return finish(server, conn, connection, MHD_HTTP_OK, (uint64_t)n, text_response(text, (size_t)n));
+	challenges_issue(&server->challenges, server_now_ms(), doc.challenge);
+	if (reply_signed(server, &reply, DOC_challenge, "challenge", &doc, doc.time) != 0)
+		reply_later(&reply, MHD_HTTP_SERVICE_UNAVAILABLE, "no challenge could be made\n");
+	return reply_send(server, conn, connection, &reply);
 }
 
 /* --- /v1/generation/ID/PART ------------------------------------------------------------------------------------------------------ */
@@ -208,19 +160,19 @@ give_part(const struct server *server, struct conn *conn, struct MHD_Connection 
 			MHD_destroy_response(response);
 			response = NULL;
 		}
-		return finish(server, conn, connection, MHD_HTTP_NOT_MODIFIED, 0, response);
+		return reply_queue(server, conn, connection, MHD_HTTP_NOT_MODIFIED, 0, response);
 	}
 	if (!head && (if_range == NULL || etag_is(if_range, etag)))
 		kind = range_parse(field(connection, "Range"), size, &range);
 	if (kind == RANGE_none) {
 		(void)snprintf(content_range, sizeof content_range, "bytes */%" PRIu64, size);
-		return refuse_request(server, conn, connection, MHD_HTTP_RANGE_NOT_SATISFIABLE, "the file is shorter than that\n",
-		    "Content-Range", content_range);
+		return refuse_with(server, conn, connection, MHD_HTTP_RANGE_NOT_SATISFIABLE, "the file is shorter than that\n", "Content-Range",
+		    content_range);
 	}
 	fd = open_part(server, g, part);
 	if (fd < 0) {
 		fprintf(stderr, "generations: %s: %s is not the file that was added\n", conn->target, gen_names[part]);
-		return refuse_request(server, conn, connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "the file is damaged here\n", NULL, NULL);
+		return refuse_request(server, conn, connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "the file is damaged here\n");
 	}
 	(void)snprintf(content_range, sizeof content_range, "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, range.first, range.first + range.bytes - 1,
 	    size);
@@ -229,82 +181,56 @@ give_part(const struct server *server, struct conn *conn, struct MHD_Connection 
 		MHD_destroy_response(response);
 		response = NULL;
 	}
-	return finish(server, conn, connection, kind == RANGE_part ? MHD_HTTP_PARTIAL_CONTENT : MHD_HTTP_OK, range.bytes, response);
+	return reply_queue(server, conn, connection, kind == RANGE_part ? MHD_HTTP_PARTIAL_CONTENT : MHD_HTTP_OK, range.bytes, response);
 }
 
 /* --- every request --------------------------------------------------------------------------------------------------------------- */
 
-/* tchar of RFC 9110, 5.6.2.  A proxy may take "Content-Length :" for the field, and we for another one. */
-static int
-is_token(const char *name, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (!isalnum((unsigned char)name[i]) && (name[i] == '\0' || strchr("!#$%&'*+-.^_`|~", name[i]) == NULL))
-			return 0;
-	return len > 0;
-}
-
-static int
-is_text(const char *value, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)value[i] == 0x7f || ((unsigned char)value[i] < ' ' && value[i] != '\t'))
-			return 0;
-	return 1;
-}
-
-/* Every field is looked at: where two lengths are sent, or one that can be read in two ways, a proxy before us may believe the other. */
 static enum MHD_Result
-look_for_body(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_bytes, const char *value, size_t value_bytes)
+give_file(const struct server *server, struct conn *conn, struct MHD_Connection *connection, int head)
 {
-	int *found = arg;
+	struct store_generation g;
+	struct reply reply;
+	int rc = store_find(server->store, conn->wanted.id, &g);
 
-	(void)kind;
-	if (!is_token(name, name_bytes) || (value != NULL && !is_text(value, value_bytes)) || strcasecmp(name, "Transfer-Encoding") == 0 ||
-	    (strcasecmp(name, "Content-Length") == 0 && (value == NULL || strcmp(value, "0") != 0)))
-		*found = 1;
-	return MHD_YES;
+	if (rc == -ENOENT || (rc == 0 && g.withdrawn != 0))
+		return refuse_request(server, conn, connection, MHD_HTTP_NOT_FOUND, "no such generation is served\n");
+	if (rc == 0)
+		return give_part(server, conn, connection, &g, conn->wanted.part, head);
+	reply_later(&reply, MHD_HTTP_SERVICE_UNAVAILABLE, "the store does not answer\n");
+	return reply_send(server, conn, connection, &reply);
 }
 
-static int
-has_body(struct MHD_Connection *connection)
+static enum MHD_Result
+take_post(struct server *server, struct conn *conn, struct MHD_Connection *connection)
 {
-	int found = 0;
+	struct reply reply;
 
-	(void)MHD_get_connection_values_n(connection, MHD_HEADER_KIND, look_for_body, &found);	/* their number */
-	return found;
-}
-
-int
-answer_at_once(const struct conn *conn, struct MHD_Connection *connection)
-{
-	return conn->wanted.kind == TARGET_malformed || conn->wanted.kind == TARGET_long || has_body(connection);
+	if (conn->wanted.kind == TARGET_request)
+		answer_request(server, conn, &reply);
+	else if (conn->wanted.kind == TARGET_enrol)
+		answer_enrol(server, conn, &reply);
+	else
+		answer_proof(server, conn, &reply);
+	if (reply.document_bytes == 0)		/* the node prints a status at most: who reads this one can do something about it */
+		fprintf(stderr, "%s from %s: %.*s", conn->target, conn->address, (int)reply.bytes, reply.text);
+	return reply_send(server, conn, connection, &reply);
 }
 
 enum MHD_Result
-answer(struct server *server, struct conn *conn, struct MHD_Connection *connection, const char *method)
+answer(struct server *server, struct conn *conn, struct MHD_Connection *connection, const char *method, unsigned status)
 {
-	int get = strcmp(method, "GET") == 0, head = strcmp(method, "HEAD") == 0, rc;
-	const struct target *target = &conn->wanted;
-	struct store_generation g;
+	const int get = strcmp(method, "GET") == 0, head = strcmp(method, "HEAD") == 0, post = target_posted(&conn->wanted);
+	const int part = conn->wanted.kind == TARGET_part;
 
-	if (target->kind == TARGET_malformed)
-		return refuse_request(server, conn, connection, MHD_HTTP_BAD_REQUEST, "not a path\n", NULL, NULL);
-	if (target->kind == TARGET_long)
-		return refuse_request(server, conn, connection, MHD_HTTP_URI_TOO_LONG, "the path is too long\n", NULL, NULL);
-	if (has_body(connection))
-		return refuse_request(server, conn, connection, MHD_HTTP_BAD_REQUEST, "no request here has a body\n", NULL, NULL);
-	if (target->kind == TARGET_none)
-		return refuse_request(server, conn, connection, MHD_HTTP_NOT_FOUND, "there is nothing here\n", NULL, NULL);
-	if (!get && !(head && target->kind == TARGET_part))
-		return refuse_request(server, conn, connection, MHD_HTTP_METHOD_NOT_ALLOWED, "this method is not for this path\n", "Allow",
-		    target->kind == TARGET_part ? "GET, HEAD" : "GET");
-	if (target->kind == TARGET_challenge)
-		return give_challenge(server, conn, connection);
-	rc = store_find(server->store, target->id, &g);
-	if (rc == -ENOENT || (rc == 0 && g.withdrawn != 0))
-		return refuse_request(server, conn, connection, MHD_HTTP_NOT_FOUND, "no such generation is served\n", NULL, NULL);
-	if (rc != 0)
-		return try_later(server, conn, connection, MHD_HTTP_SERVICE_UNAVAILABLE, "the store does not answer\n");
-	return give_part(server, conn, connection, &g, target->part, head);
+	if (status != 0)
+		return refuse_request(server, conn, connection, status, head_text(status));
+	if (conn->wanted.kind == TARGET_none)
+		return refuse_request(server, conn, connection, MHD_HTTP_NOT_FOUND, "there is nothing here\n");
+	if (post ? strcmp(method, "POST") != 0 : !get && !(head && part))
+		return refuse_with(server, conn, connection, MHD_HTTP_METHOD_NOT_ALLOWED, "this method is not for this path\n", "Allow",
+		    post ? "POST" : part ? "GET, HEAD" : "GET");
+	if (post)
+		return take_post(server, conn, connection);
+	return part ? give_file(server, conn, connection, head) : give_challenge(server, conn, connection);
 }

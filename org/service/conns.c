@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "conns.h"
 
 void
@@ -38,12 +40,16 @@ int
 conns_init(struct conns *conns, unsigned rows)
 {
 	struct conn *conn = calloc(rows, sizeof *conn);
+	uint8_t *bodies = calloc(rows, BODY_MAX);	/* the kernel gives pages when they are used */
 
-	if (conn == NULL)
+	if (conn == NULL || bodies == NULL) {
+		free(conn);
+		free(bodies);
 		return -ENOMEM;
+	}
 	for (unsigned i = 0; i < rows; i++)
 		conn[i].fd = -1;
-	*conns = (struct conns){ .conn = conn, .rows = rows };
+	*conns = (struct conns){ .conn = conn, .bodies = bodies, .rows = rows };
 	return 0;
 }
 
@@ -51,6 +57,7 @@ void
 conns_free(struct conns *conns)
 {
 	free(conns->conn);
+	free(conns->bodies);
 	*conns = (struct conns){ .conn = NULL };
 }
 
@@ -83,6 +90,7 @@ conns_begin(struct conns *conns, int fd, const struct sockaddr *addr, uint64_t d
 			continue;
 		memset(conn, 0, sizeof *conn);
 		conn->fd = fd;
+		conn->body = conns->bodies + (size_t)i * BODY_MAX;
 		conn->due_ms = due_ms;
 		origin_of(addr, &conn->origin);
 		address_text(addr, conn->address);
@@ -95,8 +103,26 @@ conns_begin(struct conns *conns, int fd, const struct sockaddr *addr, uint64_t d
 void
 conns_end(struct conns *conns, struct conn *conn)
 {
+	conns_wipe(conn);
 	conn->fd = -1;
 	conns->used--;
+}
+
+int
+conns_take(struct conn *conn, const void *data, size_t len_bytes)
+{
+	if (len_bytes > conn->body_want - conn->body_bytes)
+		return -EMSGSIZE;
+	memcpy(conn->body + conn->body_bytes, data, len_bytes);
+	conn->body_bytes += len_bytes;
+	return 0;
+}
+
+void
+conns_wipe(struct conn *conn)
+{
+	sodium_memzero(conn->body, conn->body_bytes);
+	conn->body_bytes = conn->body_want = 0;
 }
 
 unsigned

@@ -32,11 +32,14 @@ struct conn {
 	struct origin origin;
 	char address[INET6_ADDRSTRLEN];
 	struct target wanted;
+	uint8_t *body;			/* BODY_MAX bytes of this row */
+	size_t body_bytes, body_want;	/* so many are there, of so many */
 	char method[16], target[128];	/* for the log: printable, cut */
 };
 
 struct conns {
 	struct conn *conn;
+	uint8_t *bodies;
 	unsigned rows, used;
 };
 
@@ -46,6 +49,10 @@ void conns_free(struct conns *conns);
 /* NULL: full. */
 struct conn *conns_begin(struct conns *conns, int fd, const struct sockaddr *addr, uint64_t due_ms);
 void conns_end(struct conns *conns, struct conn *conn);
+
+/* More of a body.  0, or -EMSGSIZE: more than it was to be.  And its end: an invite may be in it. */
+int conns_take(struct conn *conn, const void *data, size_t len_bytes);
+void conns_wipe(struct conn *conn);
 unsigned conns_of(const struct conns *conns, const struct origin *origin);
 
 /* Milliseconds until the next row is due; -1: none is. */

@@ -1,6 +1,6 @@
 /*
  * HTTP by libmicrohttpd, in one thread: connections, their time, the log line of each request, the end.  On the organisation's side;
- * everything that comes in here is hostile.  No request has a body; a head is bounded by CONN_MEMORY; a connection that is not done in
+ * everything that comes in here is hostile.  A head is bounded by CONN_MEMORY, a body by BODY_MAX; a connection that is not done in
  * its time is cut, however many bytes it sends meanwhile.
  */
 #include <errno.h>
@@ -27,6 +27,12 @@ server_now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+uint64_t
+server_steady_s(const struct server *server)
+{
+	return server->began_s + (server_now_ms() - server->began_ms) / 1000;
+}
+
 static struct conn *
 conn_of(struct MHD_Connection *connection)
 {
@@ -39,12 +45,17 @@ conn_of(struct MHD_Connection *connection)
 static void
 say(struct conn *conn)
 {
+	static uint64_t lost;
 	const char *method = conn->method[0] != '\0' ? conn->method : "-", *target = conn->target[0] != '\0' ? conn->target : "-";
 	uint64_t ms = conn->since_ms != 0 ? server_now_ms() - conn->since_ms : 0;
 
-	if (!conn->said)
-		fprintf(stderr, "%s %s %u %" PRIu64 " %" PRIu64 " %s\n", method, target, conn->status, conn->bytes, ms, conn->address);
+	if (conn->said)
+		return;
 	conn->said = 1;
+	if (lost > 0 && fprintf(stderr, "%" PRIu64 " lines were lost: nobody read them\n", lost) > 0)
+		lost = 0;
+	if (fprintf(stderr, "%s %s %u %" PRIu64 " %" PRIu64 " %s\n", method, target, conn->status, conn->bytes, ms, conn->address) < 0)
+		lost++;		/* loosen_stderr() */
 }
 
 static enum MHD_Result
@@ -95,7 +106,7 @@ on_target(void *arg, const char *target, struct MHD_Connection *connection)
 	conn->method[0] = '\0';
 	conns_text(conn->target, sizeof conn->target, target);
 	target_parse(target, &conn->wanted);	/* now: libmicrohttpd ends it at a '?' afterwards */
-	return conn;	/* due_ms stays: the rest of the head has no more time than its beginning */
+	return conn;	/* due_ms stays: the rest of the head, and the body, have no more time than its beginning */
 }
 
 /*
@@ -108,19 +119,25 @@ on_request(void *arg, struct MHD_Connection *connection, const char *url, const 
 {
 	struct conn *conn = *context;
 
+	unsigned status;
+
 	(void)url;
 	(void)version;
-	(void)data;
-	(void)data_bytes;
 	if (conn == NULL)
 		return MHD_NO;
 	if (!conn->headed) {
 		conn->headed = 1;
 		conns_text(conn->method, sizeof conn->method, method);
-		if (!answer_at_once(conn, connection))
-			return MHD_YES;
+		status = head_judge(connection, &conn->wanted, method, &conn->body_want);
+		return status == 0 ? MHD_YES : answer(arg, conn, connection, method, status);
 	}
-	return answer(arg, conn, connection, method);
+	if (*data_bytes > 0) {
+		if (conns_take(conn, data, *data_bytes) != 0)
+			return MHD_NO;
+		*data_bytes = 0;
+		return MHD_YES;
+	}
+	return conn->body_bytes == conn->body_want ? answer(arg, conn, connection, method, 0) : MHD_NO;
 }
 
 static void
@@ -134,6 +151,7 @@ on_completed(void *arg, struct MHD_Connection *connection, void **context, enum 
 	if (conn == NULL)
 		return;
 	say(conn);
+	conns_wipe(conn);
 	conn->answering = 0;
 	conn->since_ms = 0;
 	conn->method[0] = conn->target[0] = '\0';

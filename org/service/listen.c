@@ -3,6 +3,7 @@
  * Distrusts itself: what can be given away is given away before the first client is heard.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <netdb.h>
 #include <pwd.h>
@@ -90,12 +91,33 @@ is_dead(const struct sockaddr_un *addr)
 	return dead;
 }
 
+/* Whose the socket is to be; -1: as it is made. */
+static int
+find_group(const char *name, gid_t *out)
+{
+	const struct group *found;
+
+	*out = (gid_t)-1;
+	if (name == NULL)
+		return 0;
+	errno = 0;
+	found = getgrnam(name);
+	if (found == NULL)
+		return errno != 0 ? refuse_errno(errno, "--plain-group: %s", name) : refuse("--plain-group: there is no group \"%s\"", name);
+	*out = found->gr_gid;
+	return 0;
+}
+
 int
-listen_unix(const char *path)
+listen_unix(const char *path, const char *group)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	struct stat st;
-	int fd, rc = 0;
+	gid_t gid;
+	int fd, rc = find_group(group, &gid);
+
+	if (rc != 0)
+		return rc;
 
 	if (strlen(path) >= sizeof addr.sun_path)
 		return refuse("--plain: %s: the path is too long; allowed: %zu bytes", path, sizeof addr.sun_path - 1);
@@ -103,13 +125,38 @@ listen_unix(const char *path)
 	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode) && is_dead(&addr))
 		(void)unlink(path);	/* bind(2) tells when it is still there */
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || bind(fd, (const struct sockaddr *)&addr, sizeof addr) != 0 || chmod(path, 0660) != 0 || listen(fd, BACKLOG) != 0)
+	/* whoever connects before listen(2) is refused: until then mode and group are not what they are to be */
+	if (fd < 0 || bind(fd, (const struct sockaddr *)&addr, sizeof addr) != 0 || chown(path, (uid_t)-1, gid) != 0 ||
+	    chmod(path, 0660) != 0 || listen(fd, BACKLOG) != 0)
 		rc = refuse_errno(errno, "--plain: %s", path);
 	else
 		fprintf(stderr, "listening on %s\n", path);
 	if (rc != 0 && fd >= 0)
 		(void)close(fd);
 	return rc != 0 ? rc : fd;
+}
+
+/*
+ * A pipe or terminal of our own, so to say: the flag is of the open file, which others share.  A socket cannot be opened again; the journal
+ * gives each service one of its own.  Before privileges are dropped: the pipe may be root's.
+ */
+void
+loosen_stderr(void)
+{
+	struct stat st;
+	int fd;
+
+	if (fstat(STDERR_FILENO, &st) != 0 || S_ISREG(st.st_mode))
+		return;
+	if (S_ISSOCK(st.st_mode)) {
+		(void)fcntl(STDERR_FILENO, F_SETFL, fcntl(STDERR_FILENO, F_GETFL) | O_NONBLOCK);	/* or it stays as it is */
+		return;
+	}
+	fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	(void)dup2(fd, STDERR_FILENO);
+	(void)close(fd);
 }
 
 int

@@ -41,7 +41,7 @@ is_host(const char *name)
 		if (label == 0 || label > 63 || name[0] == '-' || name[label - 1] == '-')
 			return 0;
 		if (name[label] == '\0')
-			return 1;
+			return name[strspn(name, "0123456789")] != '\0';	/* 127.1 and 2130706433 are addresses to some clients */
 		if (name[label] != '.')
 			return 0;
 		name += label + 1;

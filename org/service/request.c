@@ -35,6 +35,11 @@ id_parse(const char *text, uint8_t id[ID_BYTES])
 void
 target_parse(const char *text, struct target *out)
 {
+	static const struct {
+		const char *path;
+		enum target_kind kind;
+	} whole[] = { { "/v1/challenge", TARGET_challenge }, { "/v1/request", TARGET_request }, { "/v1/enrol", TARGET_enrol },
+		{ "/v1/proof", TARGET_proof } };
 	static const char generation[] = "/v1/generation/";
 	const char *name;
 	size_t n = strnlen(text, TARGET_MAX + 1);
@@ -50,10 +55,9 @@ target_parse(const char *text, struct target *out)
 		out->kind = TARGET_malformed;
 	if (out->kind == TARGET_malformed)
 		return;
-	if (strcmp(text, "/v1/challenge") == 0) {
-		out->kind = TARGET_challenge;
-		return;
-	}
+	for (unsigned i = 0; i < sizeof whole / sizeof whole[0]; i++)
+		if (strcmp(text, whole[i].path) == 0)
+			out->kind = whole[i].kind;
 	if (strncmp(text, generation, sizeof generation - 1) != 0 || id_parse(text + sizeof generation - 1, out->id) != 0)
 		return;
 	name = text + sizeof generation - 1 + 2 * ID_BYTES;
@@ -62,6 +66,12 @@ target_parse(const char *text, struct target *out)
 			out->kind = TARGET_part;
 			out->part = (enum part)part;
 		}
+}
+
+int
+target_posted(const struct target *target)
+{
+	return target->kind == TARGET_request || target->kind == TARGET_enrol || target->kind == TARGET_proof;
 }
 
 /* Digits at *text as a number; more than 64 bits are the largest number, for a range may end behind every content.  Digits read. */

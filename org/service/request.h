@@ -6,7 +6,7 @@
 
 #include "bodies.h"
 
-enum { TARGET_MAX = 256, ETAG_TEXT = 2 + 64 };
+enum { TARGET_MAX = 256, ETAG_TEXT = 2 + 64, BODY_MAX = 16384 };	/* a body: two documents, of which none comes near DOC_MAX */
 
 enum target_kind {
 	TARGET_malformed,	/* not a path at all: 400 */
@@ -14,6 +14,9 @@ enum target_kind {
 	TARGET_none,		/* a path that means nothing here: 404 */
 	TARGET_challenge,
 	TARGET_part,		/* a file of a generation */
+	TARGET_request,		/* these three are posted to */
+	TARGET_enrol,
+	TARGET_proof,
 };
 
 struct target {
@@ -24,6 +27,9 @@ struct target {
 
 /* The request's target as it came, undecoded: a '%' or a '?' is a byte like any other, and no path has one. */
 void target_parse(const char *text, struct target *out);
+
+/* Is there something at it that takes a body?  1 or 0. */
+int target_posted(const struct target *target);
 
 /* Exactly 2 * ID_BYTES lower-case hexadecimal digits at text.  0 or -EBADMSG; does not look behind them. */
 int id_parse(const char *text, uint8_t id[ID_BYTES]);
