@@ -46,6 +46,7 @@ is init_left_it "$(cat full/*)" mine
 is init_modes "$(stat -c '%a %n' svc svc/*.key svc/service.db | tr '\n' ' ')" '700 svc 600 svc/ca.key 600 svc/escrow.key 600 svc/org.key 600 svc/server.key 600 svc/service.db '
 no init_wildcard 2 'neither a host' "$org" init bad --name '*.example'
 no init_name 2 'neither a host' "$org" init bad --name 'a,,b'
+no init_number 2 'neither a host' "$org" init bad --name '127.1'
 no init_no_name 2 'wants one folder' "$org" init bad
 yes init_keys_from "$org" init svc2 --name localhost --keys-from keys
 is init_takes_the_key "$(tail -1 svc2/org.pub)" "$(tail -1 keys/org.pub)"
@@ -186,6 +187,8 @@ is range_behind "$(status -r $size- $file) $(header Content-Range)" "416 bytes *
 is two_ranges "$(status -r 0-1,5-6 $file) $(size_of body)" "200 $size"
 is head_ignores_range "$(status -I -r 0-1 $file)" 200
 is if_none_match "$(get -o /dev/null -w '%{http_code} %{size_download}' -H "If-None-Match: $etag" $file)" '304 0'
+get -o /dev/null -D head -H "If-None-Match: $etag" $file; is not_modified_has_its_length "$(header Content-Length)" "$size"
+is if_none_match_and_the_next "$(get -o /dev/null -w '%{http_code} ' -H "If-None-Match: $etag" $file $file)" '304 304 '
 is if_none_match_other "$(status -H 'If-None-Match: "0000"' $file)" 200
 is unknown_generation "$(status $url/generation/$v3/kernel)" 404
 for path in /v1/generation/$v2/org.key /v1/generation/$v2/../../org.key /v1/generation/$v2/..%2f..%2forg.key /v1/generation/%2e%2e/org.key \
@@ -254,7 +257,39 @@ pass dead_socket_is_replaced
 stop
 grep -q '^GET /v1/challenge 200 [0-9]* [0-9]* proxy$' server.log && pass plain_log || fail plain_log "$(tail -3 server.log)"
 
+if [ -n "$user" ]; then
+	serve svc --plain run/socket --plain-group nogroup
+	is plain_group "$(stat -c '%a %G' run/socket)" '660 nogroup'
+	stop
+else echo 'skip plain_group: not started as root'; fi
+no plain_group_unknown 1 'there is no group' "$org" serve svc --plain run/other --plain-group nosuchgroup $user
+no plain_group_alone 2 'is for --plain' "$org" serve svc --listen 127.0.0.1:0 --plain-group nogroup
+
+# --- a log that nobody reads --------------------------------------------------------------------------------------------------------------
+serve svc --plain run/socket
+long=$(printf '%0120d' 0)
+is unread_log "$(plain "http://x/$long[1-800]" | grep -o 404 | wc -l)" 800
+is served_all_the_same "$(plain http://x/v1/challenge)" 200
+# the pipe is full of whole lines; with it read, the next line is preceded by how many are missing
+n=0; while [ $n -lt 400 ] && read -r line <&3; do n=$((n + 1)); done
+is and_served_again "$(plain http://x/v1/challenge)" 200
+seen '* lines were lost: nobody read them' && pass lost_lines_are_counted || fail lost_lines_are_counted "$(tail -2 server.log)"
+stop
+
 # --- killed at any moment ---------------------------------------------------------------------------------------------------------------
+# A node that the service does not know is told so, signed: what can be signed without a TPM.
+zeros=$(printf '%064d' 0)
+ask_unknown()
+{
+	[ "$(plain http://x/v1/challenge)" = 200 ] || return 1
+	{
+		printf '%s\n' 'sallyport-request 1' "node $(printf '%032d' 0)" "$(grep '^challenge ' body)" "share_key $zeros" 'floor 0' 'time 0' \
+			'offline 0' 'last_outcome 0' 'hardware' 'sallyport-quote 1'
+		for pcr in 0 4 7 8 11 12 13; do echo "pcr$pcr $zeros"; done
+		printf '%s\n' 'attest 00' 'signature 00'
+	} >request
+	[ "$(plain --data-binary @request http://x/v1/request)" = 200 ]
+}
 # A service killed before each of its writes: what was given out is in the log, the log has no gap, the next start serves.
 killed=0
 for at in 1 2 3 4 5 6 7 8 9 10 11 12; do
@@ -262,7 +297,7 @@ for at in 1 2 3 4 5 6 7 8 9 10 11 12; do
 	LD_PRELOAD=$kill_at KILL_AT=$at "$org" serve svc --plain run/socket $user 2>up & server=$!
 	exec 3<up
 	if seen serving; then
-		for n in 1 2 3 4 5 6 7 8; do [ "$(plain http://x/v1/challenge)" != 200 ] || sed -n 's/^challenge //p' body >>given; done
+		for n in 1 2 3 4 5 6 7 8; do ! ask_unknown || { sed '/^untrusted comment/,$d' body >ticket; id_of ticket >>given; }; done
 	fi
 	kill $server 2>out; ended	# which may be dead already
 	[ $code -ne 137 ] || killed=$((killed + 1))

@@ -134,14 +134,26 @@ $(T)/kill_at.so: tests/kill_at.c
 	$(CC) $(COMMON) -fPIC -shared -o $@ $< -ldl
 
 # --- what make check runs, quick ones first -------------------------------------------------------------------------------------
-HOST_TESTS = $(UNITS:%=$(T)/unit_%) "env PERSIST_MOUNT=$(B)/bin/persist-mount $(T)/unit_luks" $(T)/death $(T)/unit_confine "$(T)/hostile $(T)" "$(T)/hostile_walls $(B)/bin" tests/static_test.sh \
-	"tests/org_test.sh $(B)/bin/sallyport-org" "tests/org_config_test.sh $(B)/bin/sallyport-org" "tests/org_initramfs_test.sh $(B)/bin/sallyport-org" \
-	"tests/org_service_test.sh $(B)/bin/sallyport-org $(T)/kill_at.so" "tests/man_test.sh $(B)/bin" "tests/fuzz_replay.sh $(T)"
+HOST_TESTS = $(UNITS:%=$(T)/unit_%) \
+	"env PERSIST_MOUNT=$(B)/bin/persist-mount $(T)/unit_luks" \
+	$(T)/death $(T)/unit_confine "$(T)/hostile $(T)" "$(T)/hostile_walls $(B)/bin" \
+	tests/static_test.sh \
+	"tests/org_test.sh $(B)/bin/sallyport-org" \
+	"tests/org_config_test.sh $(B)/bin/sallyport-org" \
+	"tests/org_initramfs_test.sh $(B)/bin/sallyport-org" \
+	"tests/org_service_test.sh $(B)/bin/sallyport-org $(T)/kill_at.so" \
+	"tests/org_ticket_test.py $(B)/bin/sallyport-org 1000" \
+	"tests/man_test.sh $(B)/bin" \
+	"tests/fuzz_replay.sh $(T)"
 # With clang's address and undefined sanitizers: every module in the units, the fuzz targets, the operator's tool.  unit_tpm_wipe puts its
 # own free() in the place of libc's, where the sanitizer's stands; death tests and hostile programs need the filters of the shipped programs.
 SANITIZED_UNITS = $(filter-out tpm_wipe,$(UNITS))
-SANITIZED_TESTS = $(SANITIZED_UNITS:%=$(T)/unit_%) "env PERSIST_MOUNT=build/bin/persist-mount $(T)/unit_luks" \
-	"tests/org_test.sh $(B)/bin/sallyport-org" "tests/org_config_test.sh $(B)/bin/sallyport-org" "tests/org_service_test.sh $(B)/bin/sallyport-org $(T)/kill_at.so" \
+SANITIZED_TESTS = $(SANITIZED_UNITS:%=$(T)/unit_%) \
+	"env PERSIST_MOUNT=build/bin/persist-mount $(T)/unit_luks" \
+	"tests/org_test.sh $(B)/bin/sallyport-org" \
+	"tests/org_config_test.sh $(B)/bin/sallyport-org" \
+	"tests/org_service_test.sh $(B)/bin/sallyport-org $(T)/kill_at.so" \
+	"tests/org_ticket_test.py $(B)/bin/sallyport-org 100" \
 	"tests/fuzz_replay.sh $(T)"
 # Two at a time: a machine under TCG takes one core.
 E2E_TESTS  = $(wildcard tests/e2e/test_*.py)

@@ -33,6 +33,14 @@ targets(void **state)
 
 	(void)state;
 	assert_int_equal(kind_of("/v1/challenge"), TARGET_challenge);
+	assert_int_equal(kind_of("/v1/request"), TARGET_request);
+	assert_int_equal(kind_of("/v1/enrol"), TARGET_enrol);
+	assert_int_equal(kind_of("/v1/proof"), TARGET_proof);
+	assert_int_equal(kind_of("/v1/proof/"), TARGET_none);
+	for (unsigned kind = 0; kind <= TARGET_proof; kind++) {
+		t.kind = (enum target_kind)kind;
+		assert_int_equal(target_posted(&t), kind >= TARGET_request);
+	}
 	for (unsigned part = 1; part <= PART_LAST; part++) {
 		(void)snprintf(text, sizeof text, GEN ID "/%s", names[part]);
 		target_parse(text, &t);

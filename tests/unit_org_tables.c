@@ -1,5 +1,5 @@
 /*
- * The service's tables: who holds how many connections, and until when; and its challenges, which need none.  Host-side test.
+ * The service's tables: who holds how many connections, bodies, rations; and its challenges, which need none.  Host-side test.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,6 +15,7 @@
 
 #include "challenge.h"
 #include "conns.h"
+#include "rate.h"
 
 union any {
 	struct sockaddr sa;
@@ -116,6 +117,62 @@ connections(void **state)
 }
 
 static void
+bodies(void **state)
+{
+	union any a = address("192.0.2.1");
+	struct conn *first, *second;
+	struct conns conns;
+	uint8_t zeros[5] = { 0 }, *body;
+
+	(void)state;
+	assert_int_equal(conns_init(&conns, 2), 0);
+	first = conns_begin(&conns, 1001, &a.sa, 1);
+	second = conns_begin(&conns, 1002, &a.sa, 1);
+	assert_true(first != NULL && second != NULL);
+	assert_int_equal(second->body - first->body, BODY_MAX);
+	assert_int_equal(conns_take(first, "a", 1), -EMSGSIZE);	/* no body was announced */
+	first->body_want = 5;
+	assert_int_equal(conns_take(first, "abc", 3), 0);
+	assert_int_equal(conns_take(first, "def", 3), -EMSGSIZE);
+	assert_int_equal(conns_take(first, "de", 2), 0);
+	assert_int_equal(conns_take(first, "f", 1), -EMSGSIZE);
+	assert_memory_equal(first->body, "abcde", 5);
+	conns_wipe(first);
+	assert_memory_equal(first->body, zeros, 5);
+	assert_int_equal(first->body_bytes, 0);
+	first->body_want = 3;
+	assert_int_equal(conns_take(first, "abc", 3), 0);
+	body = first->body;
+	conns_end(&conns, first);		/* cut in the middle: the next one of this row sees nothing of it */
+	assert_memory_equal(body, zeros, 3);
+	assert_ptr_equal(conns_begin(&conns, 1003, &a.sa, 1), first);
+	assert_ptr_equal(first->body, body);
+	assert_int_equal(first->body_want, 0);
+	conns_free(&conns);
+}
+
+static void
+rates(void **state)
+{
+	struct rate rate;
+
+	(void)state;
+	rate_init(&rate, 1000, 3, 500);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(rate_take(&rate, 1000), 1);
+	assert_int_equal(rate_take(&rate, 1000), 0);
+	assert_int_equal(rate_take(&rate, 1499), 0);
+	assert_int_equal(rate_take(&rate, 1500), 1);
+	assert_int_equal(rate_take(&rate, 1500), 0);
+	assert_int_equal(rate_take(&rate, 2400), 1);	/* what is due since then: one at 2000, the next at 2500 */
+	assert_int_equal(rate_take(&rate, 2499), 0);
+	assert_int_equal(rate_take(&rate, 2500), 1);
+	for (unsigned i = 0; i < 3; i++)		/* however long nobody came: the burst, and no more */
+		assert_int_equal(rate_take(&rate, 1000000), 1);
+	assert_int_equal(rate_take(&rate, 1000000), 0);
+}
+
+static void
 log_texts(void **state)
 {
 	char out[8];
@@ -172,6 +229,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(origins),
 		cmocka_unit_test(connections),
+		cmocka_unit_test(bodies),
+		cmocka_unit_test(rates),
 		cmocka_unit_test(log_texts),
 		cmocka_unit_test(challenges),
 	};

@@ -105,6 +105,17 @@ close_file(void *arg)
 }
 
 /* takes fd */
+/* A 304 has no content: nobody asks for it. */
+static ssize_t
+read_nothing(void *arg, uint64_t at, char *buf, size_t max)
+{
+	(void)arg;
+	(void)at;
+	(void)buf;
+	(void)max;
+	return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
 static struct MHD_Response *
 file_response(struct conn *conn, int fd, const struct range *range)
 {
@@ -155,7 +166,7 @@ give_part(const struct server *server, struct conn *conn, struct MHD_Connection 
 
 	etag_write(g->part[part].blake2b, etag);
 	if (etag_listed(field(connection, "If-None-Match"), etag)) {
-		response = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+		response = MHD_create_response_from_callback(size, BLOCK, read_nothing, NULL, NULL);	/* with the length that a 200 has */
 		if (response != NULL && !add_headers(response, part, etag, NULL)) {
 			MHD_destroy_response(response);
 			response = NULL;
