@@ -53,7 +53,9 @@ class Service:
 
     def __init__(self, *options):
         user = ["--user", "nobody"] if os.getuid() == 0 else []
-        self.process = subprocess.Popen([PROGRAM, "serve", "svc", "--listen", "127.0.0.1:0", *options, *user], stderr=subprocess.PIPE, text=True)
+        env = dict(os.environ, ASAN_OPTIONS="quarantine_size_mb=1")     # what a sanitizer keeps of freed memory is no growth
+        self.process = subprocess.Popen([PROGRAM, "serve", "svc", "--listen", "127.0.0.1:0", *options, *user], env=env, stderr=subprocess.PIPE,
+                                        text=True)
         self.lines, port = [], None
         for line in self.process.stderr:
             self.lines.append(line)
@@ -555,7 +557,10 @@ def try_load(a, ids):
     seconds = time.monotonic() - begin
     times.sort()
     is_("load_loses_no_answer", lost, 0)
-    verdict("load_keeps_memory_flat", rss[2] - rss[1] <= 1024, "RSS in KiB: %r" % rss)     # the first time fills SQLite's cache: 2 MiB
+    if NODES >= 1000:       # the first time fills SQLite's cache: 2 MiB
+        verdict("load_keeps_memory_flat", rss[2] - rss[1] <= 1024, "RSS in KiB: %r" % rss)
+    else:
+        print("skip load_keeps_memory_flat: fewer than 1000 nodes do not fill SQLite's cache")
     is_("load_is_recorded", sql("SELECT count(*) FROM log WHERE kind = 'ticket' AND node IN (SELECT node FROM node WHERE hardware = '' AND said_outcome = 0"
                                 " AND enrolled = 1)"), [(2 * NODES,)])
     print("load: %d nodes twice, 32 at a time: %.1f s, %.0f tickets/s; a node waits %.0f ms (median), %.0f ms (most); RSS %s KiB" %
