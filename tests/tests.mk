@@ -128,6 +128,11 @@ $(T)/rawput: $(B)/host/tests/rawput.o $(B)/host/libipc.a
 	@mkdir -p $(@D)
 	$(CC) $(HLINK) -o $@ $^ -lsodium
 
+# Plays a node against the service's store: for the test of the operator's commands.
+$(T)/registry_play: $(B)/host/tests/registry_play.o $(REGISTRY_DEP:%=$(B)/host/%.o) $(B)/host/libipc.a
+	@mkdir -p $(@D)
+	$(CC) $(HLINK) -o $@ $^ -lsqlite3 -lsodium
+
 # Dies before a given call: for the service's test, which preloads it.
 $(T)/kill_at.so: tests/kill_at.c
 	@mkdir -p $(@D)
@@ -142,6 +147,7 @@ HOST_TESTS = $(UNITS:%=$(T)/unit_%) \
 	"tests/org_config_test.sh $(B)/bin/sallyport-org" \
 	"tests/org_initramfs_test.sh $(B)/bin/sallyport-org" \
 	"tests/org_service_test.sh $(B)/bin/sallyport-org $(T)/kill_at.so" \
+	"tests/org_node_test.sh $(B)/bin/sallyport-org $(T)/registry_play $(T)/kill_at.so" \
 	"tests/org_ticket_test.py $(B)/bin/sallyport-org 1000" \
 	"tests/man_test.sh $(B)/bin" \
 	"tests/fuzz_replay.sh $(T)"
@@ -153,14 +159,15 @@ SANITIZED_TESTS = $(SANITIZED_UNITS:%=$(T)/unit_%) \
 	"tests/org_test.sh $(B)/bin/sallyport-org" \
 	"tests/org_config_test.sh $(B)/bin/sallyport-org" \
 	"tests/org_service_test.sh $(B)/bin/sallyport-org $(T)/kill_at.so" \
+	"tests/org_node_test.sh $(B)/bin/sallyport-org $(T)/registry_play $(T)/kill_at.so" \
 	"tests/org_ticket_test.py $(B)/bin/sallyport-org 100" \
 	"tests/fuzz_replay.sh $(T)"
 # Two at a time: a machine under TCG takes one core.
 E2E_TESTS  = $(wildcard tests/e2e/test_*.py)
 
 .PHONY: fuzz-run test-programs check-host check-sanitized check-clang sanitized
-test-programs: $(UNIT_BIN) $(T)/unit_confine $(FUZZ) $(T)/rawput $(T)/kill_at.so
-sanitized: $(SANITIZED_UNITS:%=$(T)/unit_%) $(T)/unit_luks $(FUZZ) $(B)/bin/sallyport-org $(T)/kill_at.so
+test-programs: $(UNIT_BIN) $(T)/unit_confine $(FUZZ) $(T)/rawput $(T)/kill_at.so $(T)/registry_play
+sanitized: $(SANITIZED_UNITS:%=$(T)/unit_%) $(T)/unit_luks $(FUZZ) $(B)/bin/sallyport-org $(T)/kill_at.so $(T)/registry_play
 	tests/run.py -l $(T)/log $(SANITIZED_TESTS)
 check-host: all test-programs
 	tests/run.py $(HOST_TESTS)

@@ -89,6 +89,7 @@ make(int argc, char **argv)
 	store_close(store);
 	if (rc == 0) {
 		printf("%s\n", hex_text(sec_invite, sizeof sec_invite, sec_hex));
+		(void)fflush(stdout);	/* keeps the order on a terminal; a failing stdout is found by main.c */
 		fprintf(stderr, "invite %" PRIu64 ", until %s\n", invite.number, time_text(invite.until, when, sizeof when));
 	}
 	sodium_memzero(sec_invite, sizeof sec_invite);
