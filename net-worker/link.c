@@ -89,26 +89,61 @@ wait_until(uint64_t ms, int *udp, int *news)
 		*udp = n > 0 && set[2].revents != 0;
 }
 
-/* All that the kernel has said until now; 1: that the interface has its address.  Some may be lost when there is too much (ENOBUFS). */
-static int
-take_news(uint32_t index, int *lost)
+/* What the kernel has said until now. */
+struct news {
+	int address;	/* 1: the interface has one */
+	int carrier;	/* 1: it has one, 0: not; -1: nothing said */
+	int lost;	/* 1: there was too much, and some is lost */
+};
+
+static void
+take_news(uint32_t index, struct news *news)
 {
 	static uint8_t bytes[32768];	/* more than the kernel puts into one */
-	int has = 0;
 
+	*news = (struct news){ .carrier = -1 };
 	for (;;) {
 		struct sockaddr_nl from = { 0 };
 		size_t n;
 
 		errno = 0;
 		n = take(GIVEN_link_netlink, bytes, sizeof bytes, &from, sizeof from);
-		if (n > 0 && from.nl_pid == 0)
-			has |= news_has_address(bytes, n, index);
+		if (n > 0 && from.nl_pid == 0) {
+			int carrier = news_has_carrier(bytes, n, index);
+
+			news->address |= news_has_address(bytes, n, index);
+			news->carrier = carrier >= 0 ? carrier : news->carrier;
+		}
 		if (n == 0 && errno == ENOBUFS)
-			*lost = 1;
+			news->lost = 1;
 		else if (n == 0 && errno != EINTR)
-			return has;
+			return;
 	}
+}
+
+static int
+ask_kernel(uint8_t *question, size_t len_bytes)
+{
+	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
+	struct iovec iov = { question, len_bytes };
+	struct msghdr hdr = { .msg_name = &kernel, .msg_namelen = sizeof kernel, .msg_iov = &iov, .msg_iovlen = 1 };
+
+	return sendmsg(GIVEN_link_netlink, &hdr, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len_bytes ? 0 : -errno;
+}
+
+/* The answer is there when the question is sent. */
+static int
+has_carrier(uint32_t index)
+{
+	uint8_t question[NEWS_ASK_CARRIER_BYTES];
+	struct news news;
+
+	news_ask_carrier(question, index);
+	do
+		if (ask_kernel(question, sizeof question) != 0)
+			return 0;
+	while (take_news(index, &news), news.lost);
+	return news.carrier == 1;
 }
 
 static void
@@ -116,14 +151,16 @@ wait_for_interface(void)
 {
 	uint64_t over = now_ms() + 1000 * config.link_wait_s;
 	enum found found;
-	int news, lost = 0;
+	int woken;
 
-	while ((found = link_find(GIVEN_link_udp, &config, &interface)) != FOUND_up) {
+	while ((found = link_find(GIVEN_link_udp, &config, has_carrier, &interface)) != FOUND_up) {
+		struct news news;
+
 		if (now_ms() >= over)
 			failed(found == FOUND_none ? EV_net_interface : EV_net_no_link, 0);
-		wait_until(over, NULL, &news);
-		if (news)
-			(void)take_news(0, &lost);	/* that something is new is all that matters */
+		wait_until(over, NULL, &woken);
+		if (woken)
+			take_news(0, &news);	/* that something is new is all that matters */
 	}
 }
 
@@ -162,7 +199,8 @@ run_dhcp(void)
 	struct dhcp_reply reply;
 	struct dhcp_ask ask;
 	enum event over;
-	int udp, news, lost = 0;
+	struct news news;
+	int udp, woken;
 
 	bind_to_interface();
 	dhcp_start(&dhcp, interface.mac, config.dhcp_routes == ROUTES_take, now_ms(), 1000 * config.net_wait_s, fresh_random());
@@ -173,9 +211,9 @@ run_dhcp(void)
 
 		if (dhcp_send(&dhcp, now_ms(), fresh_random(), &ask))
 			broadcast(&ask);
-		wait_until(dhcp_due_ms(&dhcp), &udp, &news);
-		if (news)
-			(void)take_news(0, &lost);	/* of no use here; but unread it would wake us for ever */
+		wait_until(dhcp_due_ms(&dhcp), &udp, &woken);
+		if (woken)
+			take_news(0, &news);	/* of no use here; but unread it would wake us for ever */
 		if (!udp)
 			continue;
 		n = take(GIVEN_link_udp, packet, sizeof packet, &from, sizeof from);
@@ -191,19 +229,20 @@ static _Noreturn void
 run_ra(void)
 {
 	uint64_t over = now_ms() + 1000 * config.net_wait_s;
-	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
-	uint8_t ask[NEWS_ASK_BYTES];
-	struct iovec iov = { ask, sizeof ask };
-	struct msghdr hdr = { .msg_name = &kernel, .msg_namelen = sizeof kernel, .msg_iov = &iov, .msg_iovlen = 1 };
+	struct news news = { .lost = 1 };
+	uint8_t question[NEWS_ASK_ADDRESSES_BYTES];
 	struct msg_link_lease lease;
-	int lost = 1, news;
+	int woken;
 
-	news_ask(ask);
+	news_ask_addresses(question);
 	while (now_ms() < over) {
-		if (lost && sendmsg(GIVEN_link_netlink, &hdr, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof ask)
-			lost = 0;
-		wait_until(over, NULL, &news);
-		if (news && take_news(interface.index, &lost))
+		if (news.lost)
+			(void)ask_kernel(question, sizeof question);	/* busy with a former question: that one's answer is as good */
+		wait_until(over, NULL, &woken);
+		news.lost = 0;
+		if (woken)
+			take_news(interface.index, &news);
+		if (news.address)
 			leased(link_lease_ra(&config, &interface, &lease), &lease, EV_net_apply);
 	}
 	failed(EV_net_no_lease, 0);

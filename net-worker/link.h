@@ -15,8 +15,11 @@
 /* --- link_find.c --- */
 enum found { FOUND_none, FOUND_no_carrier, FOUND_up };
 
-/* Looks for the interface that config wants, by ioctl(2) on any socket; *out is set with FOUND_up: of all that are, the lowest index. */
-enum found link_find(int socket_fd, const struct doc_config *config, struct netif *out);
+/*
+ * Looks for the interface that config wants, by ioctl(2) on any socket; *out is set with FOUND_up: of all that are, the lowest index.
+ * carrier() says whether the interface with that index is up and has one.
+ */
+enum found link_find(int socket_fd, const struct doc_config *config, int (*carrier)(uint32_t index), struct netif *out);
 
 /* --- link_lease.c --- */
 enum how { HOW_dhcp, HOW_ra, HOW_static };
@@ -32,7 +35,11 @@ int link_lease_static(const struct doc_config *config, const struct netif *i, st
 /* Do these messages of the kernel (rtnetlink(7)) say that this interface has a global IPv6 address that can be used?  1 or 0. */
 int news_has_address(const uint8_t *bytes, size_t len_bytes, uint32_t index);
 
-/* Asks for all IPv6 addresses: the answer is news as well.  The request's bytes; out is aligned as nobody needs it. */
-enum { NEWS_ASK_BYTES = 24 };
-void news_ask(uint8_t out[NEWS_ASK_BYTES]);
+/* Do they say of this interface whether it is up and has a carrier?  The last word counts: 1 or 0; -1: they do not say. */
+int news_has_carrier(const uint8_t *bytes, size_t len_bytes, uint32_t index);
+
+/* Questions, whose answers are news as well: all IPv6 addresses; one interface. */
+enum { NEWS_ASK_ADDRESSES_BYTES = 24, NEWS_ASK_CARRIER_BYTES = 32 };
+void news_ask_addresses(uint8_t out[NEWS_ASK_ADDRESSES_BYTES]);
+void news_ask_carrier(uint8_t out[NEWS_ASK_CARRIER_BYTES], uint32_t index);
 #endif

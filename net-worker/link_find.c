@@ -1,5 +1,5 @@
 /*
- * Which interface, and has it a carrier?  In net-link.  Asks the kernel by ioctl(2), netdevice(7): that takes no capability.
+ * Which interface?  In net-link.  Asks the kernel by ioctl(2), netdevice(7): that takes no capability.
  */
 #include <net/if.h>
 #include <string.h>
@@ -25,18 +25,8 @@ look_vlan(int fd, uint64_t vlan, struct netif *i)
 	return 0;
 }
 
-static int
-has_carrier(int fd, const struct netif *i)
-{
-	struct ifreq r;
-
-	memset(&r, 0, sizeof r);
-	memcpy(r.ifr_name, i->name, sizeof i->name);
-	return netif_ioctl(fd, SIOCGIFFLAGS, &r) == 0 && (r.ifr_flags & IFF_UP) != 0 && (r.ifr_flags & IFF_RUNNING) != 0;
-}
-
 enum found
-link_find(int socket_fd, const struct doc_config *config, struct netif *out)
+link_find(int socket_fd, const struct doc_config *config, int (*carrier)(uint32_t index), struct netif *out)
 {
 	enum found best = FOUND_none;
 
@@ -47,7 +37,7 @@ link_find(int socket_fd, const struct doc_config *config, struct netif *out)
 		    !netif_wanted(config->interface, i.name, i.mac) ||
 		    (config->vlan != 0 && look_vlan(socket_fd, config->vlan, &i) != 0))
 			continue;
-		if (has_carrier(socket_fd, &i)) {
+		if (carrier(i.index)) {
 			*out = i;
 			return FOUND_up;
 		}

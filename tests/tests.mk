@@ -124,6 +124,9 @@ $(T)/fuzz_attest: $(B)/host/tests/fuzz_attest.o $(B)/host/org/service/attest.o $
 	@mkdir -p $(@D)
 	@$(CC) $(HLINK) $(if $(filter fuzzer,$(SANITIZE)),-fsanitize=fuzzer) -o $@ $^ -ltss2-mu -lmbedcrypto -lsodium
 
+# init's part of the network for the shipped net-link, in network namespaces.
+$(T)/link_rig: $(addprefix $(B)/host/,tests/link_rig.o broker/network.o broker/lease.o)
+
 $(T)/rawput: $(B)/host/tests/rawput.o $(B)/host/libipc.a
 	@mkdir -p $(@D)
 	$(CC) $(HLINK) -o $@ $^ -lsodium
@@ -142,6 +145,7 @@ $(T)/kill_at.so: tests/kill_at.c
 HOST_TESTS = $(UNITS:%=$(T)/unit_%) \
 	"env PERSIST_MOUNT=$(B)/bin/persist-mount $(T)/unit_luks" \
 	$(T)/death $(T)/unit_confine "$(T)/hostile $(T)" "$(T)/hostile_walls $(B)/bin" \
+	"tests/net_link_test.py $(B)/bin/net-link $(T)/link_rig" \
 	tests/static_test.sh \
 	"tests/org_test.sh $(B)/bin/sallyport-org" \
 	"tests/org_config_test.sh $(B)/bin/sallyport-org" \
@@ -166,7 +170,7 @@ SANITIZED_TESTS = $(SANITIZED_UNITS:%=$(T)/unit_%) \
 E2E_TESTS  = $(wildcard tests/e2e/test_*.py)
 
 .PHONY: fuzz-run test-programs check-host check-sanitized check-clang sanitized
-test-programs: $(UNIT_BIN) $(T)/unit_confine $(FUZZ) $(T)/rawput $(T)/kill_at.so $(T)/registry_play
+test-programs: $(UNIT_BIN) $(T)/unit_confine $(FUZZ) $(T)/link_rig $(T)/rawput $(T)/kill_at.so $(T)/registry_play
 sanitized: $(SANITIZED_UNITS:%=$(T)/unit_%) $(T)/unit_luks $(FUZZ) $(B)/bin/sallyport-org $(T)/kill_at.so $(T)/registry_play
 	tests/run.py -l $(T)/log $(SANITIZED_TESTS)
 check-host: all test-programs

@@ -2,6 +2,7 @@
  * net-link's pure parts: names of interfaces, the three kinds of lease, the kernel's news.
  */
 #include <errno.h>
+#include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -220,16 +221,57 @@ the_kernels_news(void **state)
 	}
 	memset(two + 24, 0, 4);			/* an attribute of no length */
 	(void)news(two, n + m);
-	news_ask(one);
+	news_ask_addresses(one);
 	memcpy(&h, one, sizeof h);
-	assert_true(h.nlmsg_len == NEWS_ASK_BYTES && h.nlmsg_type == RTM_GETADDR && h.nlmsg_flags == (NLM_F_REQUEST | NLM_F_DUMP));
+	assert_true(h.nlmsg_len == NEWS_ASK_ADDRESSES_BYTES && h.nlmsg_type == RTM_GETADDR && h.nlmsg_flags == (NLM_F_REQUEST | NLM_F_DUMP));
+}
+
+static size_t
+link_message(uint8_t *out, uint16_t type, int index, unsigned flags)
+{
+	struct ifinfomsg i = { .ifi_index = index, .ifi_flags = flags };
+	struct nlmsghdr h = { .nlmsg_len = sizeof h + sizeof i, .nlmsg_type = type };
+
+	memcpy(out, &h, sizeof h);
+	memcpy(out + sizeof h, &i, sizeof i);
+	return sizeof h + sizeof i;
+}
+
+static void
+the_carrier(void **state)
+{
+	const unsigned up = IFF_UP | IFF_RUNNING | IFF_LOWER_UP | IFF_BROADCAST;
+	uint8_t m[256];
+	size_t n;
+
+	(void)state;
+	n = link_message(m, RTM_NEWLINK, 2, up);
+	assert_int_equal(news_has_carrier(m, n, 2), 1);
+	assert_int_equal(news_has_carrier(m, n, 3), -1);
+	for (size_t cut = 0; cut < n; cut++)
+		assert_int_equal(news_has_carrier(m, cut, 2), -1);
+	n += link_message(m + n, RTM_NEWLINK, 2, IFF_UP | IFF_RUNNING);	/* the last word */
+	assert_int_equal(news_has_carrier(m, n, 2), 0);
+	n += link_message(m + n, RTM_NEWLINK, 2, up);
+	n += link_message(m + n, RTM_NEWLINK, 3, 0);
+	assert_int_equal(news_has_carrier(m, n, 2), 1);
+	n += link_message(m + n, RTM_DELLINK, 2, up);
+	assert_int_equal(news_has_carrier(m, n, 2), 0);
+	for (unsigned without = 1; without <= IFF_LOWER_UP; without <<= 1) {
+		n = link_message(m, RTM_NEWLINK, 2, up & ~without);
+		assert_int_equal(news_has_carrier(m, n, 2), (without & (IFF_UP | IFF_RUNNING | IFF_LOWER_UP)) == 0);
+	}
+	n = link_message(m, RTM_NEWADDR, 2, up);
+	assert_int_equal(news_has_carrier(m, n, 2), -1);
+	news_ask_carrier(m, 7);
+	assert_int_equal(news_has_carrier(m, NEWS_ASK_CARRIER_BYTES, 7), -1);	/* a question is no answer */
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(names), cmocka_unit_test(fixed), cmocka_unit_test(by_dhcp),
-		cmocka_unit_test(by_the_kernel), cmocka_unit_test(the_kernels_news) };
+		cmocka_unit_test(by_the_kernel), cmocka_unit_test(the_kernels_news), cmocka_unit_test(the_carrier) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
