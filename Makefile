@@ -35,6 +35,8 @@ store_SRC   = store-worker/main store-worker/serve store-worker/keep
 crypto_SRC  = $(patsubst %.c,%,$(wildcard crypto-worker/*.c))
 kexec_SRC   = kexec-worker/main
 link_SRC    = $(addprefix net-worker/,link link_find link_lease link_news dhcp dhcp_client)
+# Mbed TLS as net-worker has it, image/mbedtls_config.h, by its full name: the other one stands in the compiler's own path.
+MBED        = libmbedtls.a libmbedx509.a libmbedcrypto.a
 crypto_LINK = -Wl,--wrap=free,--wrap=realloc
 crypto_LIB  = -ltss2-esys -ltss2-sys -ltss2-mu -lmbedcrypto -lsodium
 PROGRAMS    = init broker store-worker crypto-worker kexec-worker net-link
@@ -79,6 +81,8 @@ $(eval $(call program,store-worker,store))
 $(eval $(call program,crypto-worker,crypto))
 $(eval $(call program,kexec-worker,kexec))
 $(eval $(call program,net-link,link))
+$(B)/target/net-worker/%.o: TFLAGS := -Ibuild/lib/musl/tls/include $(TFLAGS)
+$(B)/host/net-worker/%.o: HFLAGS := -I$(LIBS)/host/tls/include $(HFLAGS)
 
 # --- host programs -------------------------------------------------------------------------------------------------------------
 $(B)/host/%.o: %.c | build/stamp/libs $(POLICY_HEADERS)

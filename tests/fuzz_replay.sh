@@ -13,7 +13,7 @@ for m in $(grep -o '^MSG.[a-z_0-9]*' ipc/msg.def | cut -c5-); do
 		echo "not ok $m: exit $?"; bad=1
 	fi
 done
-for t in attest dhcp doc minisig; do
+for t in attest dhcp doc http minisig; do
 	if "$dir/fuzz_$t" tests/corpus/"$t"*/*; then echo "ok $t"; else echo "not ok $t: exit $?"; bad=1; fi
 done
 exit $bad

@@ -3,6 +3,7 @@
 T   = $(B)/tests
 TSS = -ltss2-esys -ltss2-sys -ltss2-mu -lmbedcrypto
 PLAY_LINK = -Wl,--wrap=crypto_send
+FAIL_LINK = -Wl,--wrap=calloc $(MBED:%=$(LIBS)/host/tls/lib/%)
 
 TPM_DEP    = $(patsubst %.c,%,$(wildcard crypto-worker/tpm*.c)) crypto-worker/tcti tests/swtpm tests/tpm_fixture
 BROKER_DEP = broker/route broker/steps broker/start broker/ask broker/forward broker/losses broker/print broker/console \
@@ -54,6 +55,12 @@ unit_org_canary_DEP      = $(REGISTRY_DEP)
 unit_org_decide_DEP      = $(REGISTRY_DEP)
 unit_org_enrol_DEP       = $(REGISTRY_DEP)
 unit_org_nodes_DEP       = $(REGISTRY_DEP)
+unit_net_url_DEP         = net-worker/url
+unit_net_http_DEP        = $(addprefix net-worker/,http request url)
+unit_net_tls_DEP         = $(addprefix net-worker/,tls tls_verify url wait random)
+unit_net_fetch_DEP       = $(addprefix net-worker/,fetch exchange http request url) tests/fake_net
+unit_net_carry_DEP       = net-worker/carry $(unit_net_fetch_DEP)
+unit_net_dial_DEP        = $(addprefix net-worker/,dial resolve url wait random)
 death_DEP                = tests/death_run tests/death_denied policy/rules
 
 hostile_DEP       = tests/hostile_run tests/hostile_rows tests/hostile_maker
@@ -66,7 +73,8 @@ UNIT_BIN = $(UNITS:%=$(T)/unit_%) $(T)/unit_luks $(T)/death $(T)/hostile $(T)/ho
 $(T)/%: $(B)/host/tests/%.o $(B)/host/libipc.a
 	@mkdir -p $(@D)
 	$(CC) $(HLINK) -o $@ $(filter %.o,$^) $(B)/host/libipc.a $(if $(filter unit_tpm% unit_org_attest,$*),$(TSS)) $(if $(filter unit_tpm_wipe,$*),$(crypto_LINK)) \
-		$(if $(filter unit_crypto%,$*),$(PLAY_LINK)) $(if $(filter unit_org_canary unit_org_decide unit_org_enrol unit_org_nodes,$*),-lsqlite3) -lcmocka -lsodium -lcap
+		$(if $(filter unit_crypto%,$*),$(PLAY_LINK)) $(if $(filter unit_org_canary unit_org_decide unit_org_enrol unit_org_nodes,$*),-lsqlite3) \
+		$(if $(filter unit_net%,$*),-lllhttp) $(if $(filter unit_net_tls,$*),$(FAIL_LINK)) -lcmocka -lsodium -lcap
 define unit_objects
 $(T)/$(1): $$($(1)_DEP:%=$(B)/host/%.o)
 endef
@@ -108,7 +116,8 @@ $(T)/unit_luks: $(addprefix $(B)/host/tests/,unit_luks.o unit_luks_image.o unit_
 # lets libFuzzer loose on each, FUZZ_SECONDS long.
 FUZZ_SECONDS = 10
 MESSAGES := $(shell grep -o '^MSG.[a-z_0-9]*' ipc/msg.def | cut -c5-)
-FUZZ = $(MESSAGES:%=$(T)/fuzz_check_%) $(T)/fuzz_attest $(T)/fuzz_dhcp $(T)/fuzz_doc $(T)/fuzz_minisig
+FUZZ = $(MESSAGES:%=$(T)/fuzz_check_%) $(T)/fuzz_attest $(T)/fuzz_dhcp $(T)/fuzz_doc $(T)/fuzz_http $(T)/fuzz_minisig
+$(T)/fuzz_http: $(unit_net_fetch_DEP:%=$(B)/host/%.o)
 $(T)/fuzz_dhcp: $(addprefix $(B)/host/net-worker/,dhcp.o dhcp_client.o link_lease.o)
 define fuzz_message
 $(B)/host/tests/fuzz_check_$(1).o: tests/fuzz_check.c | build/stamp/libs
@@ -118,7 +127,7 @@ endef
 $(foreach m,$(MESSAGES),$(eval $(call fuzz_message,$(m))))
 $(T)/fuzz_%: $(B)/host/tests/fuzz_%.o $(B)/host/libipc.a
 	@mkdir -p $(@D)
-	@$(CC) $(HLINK) $(if $(filter fuzzer,$(SANITIZE)),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(filter %.a,$^)
+	@$(CC) $(HLINK) $(if $(filter fuzzer,$(SANITIZE)),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(if $(filter http,$*),-lllhttp)
 
 $(T)/fuzz_attest: $(B)/host/tests/fuzz_attest.o $(B)/host/org/service/attest.o $(B)/host/org/service/credential.o $(B)/host/libipc.a
 	@mkdir -p $(@D)
