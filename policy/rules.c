@@ -8,6 +8,8 @@
 #include <linux/seccomp.h>
 #include <linux/sockios.h>
 #include <linux/watchdog.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/mount.h>

@@ -6,25 +6,29 @@ bad=0
 ok() { echo "ok $1"; }
 no() { echo "not ok $1: $2"; bad=1; }
 
-for p in init broker store-worker crypto-worker kexec-worker; do
+for p in init broker store-worker crypto-worker kexec-worker net-link net-worker; do
 	f=build/bin/$p
 	if why=$(image/libs.sh check "$f" 2>&1); then ok "static-pie $p"; else no "static-pie $p" "$why"; fi
 done
 # A twin that must fail: an ordinary dynamic program has an interpreter.
 if image/libs.sh check /bin/true >/dev/null 2>&1; then no "the check itself" "it takes a dynamic program"; else ok "a dynamic program is refused"; fi
 
-for p in init broker store crypto kexec; do
+for p in init broker store crypto kexec link net; do
 	if cmp -s build/policy/$p.expect policy/$p.expect; then ok "golden listing $p"
 	else no "golden listing $p" "policy/$p.expect is not what the rules make: see diff build/policy/$p.expect policy/$p.expect"; fi
 done
 
-# The one program that may kexec, and the one that may use the network (none yet), by the listings themselves.
+# The one program that may kexec, and the one that may open sockets of the network, by the listings themselves.
 for call in kexec_file_load reboot; do
 	holders=$(grep -l "^ALLOW[_A-Z0-9]*($call," policy/*.def | tr '\n' ' ')
 	if [ "$holders" = "policy/kexec.def " ]; then ok "only kexec-worker's rules name $call"; else no "$call" "in: $holders"; fi
 done
-if grep -lE '^ALLOW[_A-Z0-9]*\((socket|connect|ptrace|bpf|finit_module|init_module|io_uring_[a-z]*|kexec_load),' policy/*.def >/dev/null; then
-	no "never in any list" "$(grep -lE '^ALLOW[_A-Z0-9]*\((socket|connect|ptrace|bpf|finit_module|kexec_load),' policy/*.def)"
+for call in socket connect sendto; do
+	holders=$(grep -l "^ALLOW[_A-Z0-9]*($call," policy/*.def | tr '\n' ' ')
+	if [ "$holders" = "policy/net.def " ]; then ok "only net-worker's rules name $call"; else no "$call" "in: $holders"; fi
+done
+if grep -lE '^ALLOW[_A-Z0-9]*\((listen|accept4?|ptrace|bpf|finit_module|init_module|io_uring_[a-z]*|kexec_load),' policy/*.def >/dev/null; then
+	no "never in any list" "$(grep -lE '^ALLOW[_A-Z0-9]*\((listen|accept4?|ptrace|bpf|finit_module|kexec_load),' policy/*.def)"
 else ok "never in any list"; fi
 
 # Secrets are in crypto-worker alone: no other program of the image names one.
