@@ -35,11 +35,13 @@ store_SRC   = store-worker/main store-worker/serve store-worker/keep
 crypto_SRC  = $(patsubst %.c,%,$(wildcard crypto-worker/*.c))
 kexec_SRC   = kexec-worker/main
 link_SRC    = $(addprefix net-worker/,link link_find link_lease link_news dhcp dhcp_client)
+net_SRC     = $(addprefix net-worker/,main carry fetch exchange conn tls tls_verify http request dial resolve url wait random)
+net_LIB     = $(MBED:%=build/lib/musl/tls/lib/%) -lllhttp
 # Mbed TLS as net-worker has it, image/mbedtls_config.h, by its full name: the other one stands in the compiler's own path.
 MBED        = libmbedtls.a libmbedx509.a libmbedcrypto.a
 crypto_LINK = -Wl,--wrap=free,--wrap=realloc
 crypto_LIB  = -ltss2-esys -ltss2-sys -ltss2-mu -lmbedcrypto -lsodium
-PROGRAMS    = init broker store-worker crypto-worker kexec-worker net-link
+PROGRAMS    = init broker store-worker crypto-worker kexec-worker net-link net-worker
 
 all: programs tools
 .PHONY: all programs tools check demo bench fuzz clean deps
@@ -81,6 +83,7 @@ $(eval $(call program,store-worker,store))
 $(eval $(call program,crypto-worker,crypto))
 $(eval $(call program,kexec-worker,kexec))
 $(eval $(call program,net-link,link))
+$(eval $(call program,net-worker,net))
 $(B)/target/net-worker/%.o: TFLAGS := -Ibuild/lib/musl/tls/include $(TFLAGS)
 $(B)/host/net-worker/%.o: HFLAGS := -I$(LIBS)/host/tls/include $(HFLAGS)
 
