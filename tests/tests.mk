@@ -155,6 +155,7 @@ HOST_TESTS = $(UNITS:%=$(T)/unit_%) \
 	"env PERSIST_MOUNT=$(B)/bin/persist-mount $(T)/unit_luks" \
 	$(T)/death $(T)/unit_confine "$(T)/hostile $(T)" "$(T)/hostile_walls $(B)/bin" \
 	"tests/net_link_test.py $(B)/bin/net-link $(T)/link_rig" \
+	"tests/net_worker_test.py $(B)/bin" \
 	tests/static_test.sh \
 	"tests/org_test.sh $(B)/bin/sallyport-org" \
 	"tests/org_config_test.sh $(B)/bin/sallyport-org" \
