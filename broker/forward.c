@@ -51,6 +51,8 @@ kept(struct broker *b, const struct msg_store_kept *body)
 		return 0;	/* crypto-worker has given it up, or everything ended: nobody waits for it */
 	if (body->event != EV_none)
 		print_event(body->event, "store-worker: not kept, the boot goes on", 0);
+	else if (body->part == PART_LAST)
+		print_line("kept in slot %u of the cache", body->slot);
 	step_expect(b, STEP_MS);
 	return 0;
 }
