@@ -268,7 +268,7 @@ no plain_group_alone 2 'is for --plain' "$org" serve svc --listen 127.0.0.1:0 --
 # --- a log that nobody reads --------------------------------------------------------------------------------------------------------------
 serve svc --plain run/socket
 long=$(printf '%0120d' 0)
-is unread_log "$(plain "http://x/$long[1-800]" | grep -o 404 | wc -l)" 800
+is unread_log "$(plain "http://x/${long}[1-800]" | grep -o 404 | wc -l)" 800
 is served_all_the_same "$(plain http://x/v1/challenge)" 200
 # the pipe is full of whole lines; with it read, the next line is preceded by how many are missing
 n=0; while [ $n -lt 400 ] && read -r line <&3; do n=$((n + 1)); done

@@ -1,5 +1,5 @@
 /*
- * What the service answers: challenges, files of generations, and short refusals; what nodes ask is answered by ticket.c and enrol.c.  On the organisation's side.
+ * What the service answers: challenges, files of generations, and short refusals; ticket.c and enrol.c answer nodes.  On the organisation's side.
  * Distrusts the request; names of files come from the store's own tables, and a file that is not as the store knows it is not served.
  */
 #include <errno.h>

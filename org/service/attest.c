@@ -125,7 +125,8 @@ judge_attested(const TPMS_ATTEST *attested, const void *document, size_t len_byt
 }
 
 static int
-verifies(const struct attest_key *key, const uint8_t hash[32], const uint8_t r_bytes[ATTEST_POINT_BYTES], const uint8_t s_bytes[ATTEST_POINT_BYTES])
+verifies(const struct attest_key *key, const uint8_t hash[32], const uint8_t r_bytes[ATTEST_POINT_BYTES],
+    const uint8_t s_bytes[ATTEST_POINT_BYTES])
 {
 	uint8_t raw[1 + 2 * ATTEST_POINT_BYTES] = { 4 };
 	mbedtls_ecp_group group;
