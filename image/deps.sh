@@ -18,7 +18,7 @@ packages='
 	zlib1g-dev liblzma-dev libzstd-dev liblz4-dev
 	cryptsetup-bin libcryptsetup-dev
 	libmicrohttpd-dev libgnutls28-dev libsqlite3-dev
-	curl openssl iproute2
+	curl openssl iproute2 dnsmasq-base isc-dhcp-server
 	qemu-system-x86 seabios swtpm swtpm-tools tpm2-tools
 '
 

@@ -526,7 +526,8 @@ def harm(interface, play):
         answer = ACK if kind == 3 else OFFER
         out = []
         if play in ("nonsense", "only-nonsense"):
-            out += list(seeds(xid, mac)) + list(bad_values(answer, xid, mac)) + list(noise(xid, mac, 4711 + asked, 40))      # all of it fits into the socket's buffer
+            # 40: all of it fits into the socket's buffer
+            out += list(seeds(xid, mac)) + list(bad_values(answer, xid, mac)) + list(noise(xid, mac, 4711 + asked, 40))
         if play == "no" and kind == 3 and asked < 4:
             out.append(packet(NAK, xid, mac))
         elif play == "always-no" and kind == 3:
