@@ -14,6 +14,7 @@ enum {
 	ADDRESS_TEXT = INET6_ADDRSTRLEN,
 	V4_AT = 12,
 	MARGIN_MS = 10000,
+	HOSTS = 5,		/* the org and the most mirrors: each may be silent for net_wait_s before the next is asked for an image */
 	/*
 	 * A network that is slow enough never ends, and one that says just enough to be waited for keeps a machine from the boot without a
 	 * ticket that it may have.  After so long it does: a GiB at less than 1 MB/s is not fetched.  Under init's own limit for all.
@@ -87,11 +88,11 @@ step_link_started(struct broker *b)
 	step_expect(b, (b->link_wait_s + b->net_wait_s) * 1000 + MARGIN_MS);
 }
 
-/* net-worker has its own clock too, net_wait_s for any silence of the network; this is for one that hangs, and for all silences together. */
+/* net-worker has its own clock too, net_wait_s for any silence of a host; this is for one that hangs, and for all silences together. */
 void
 step_expect_net(struct broker *b)
 {
-	uint64_t now = now_ms(), ms = STEP_MS + b->net_wait_s * 1000;
+	uint64_t now = now_ms(), ms = STEP_MS + HOSTS * b->net_wait_s * 1000;
 
 	if (now < b->network_over_ms)
 		step_expect_at_least(b, now + ms < b->network_over_ms ? ms : b->network_over_ms - now);
