@@ -112,6 +112,7 @@ for o in --threshold --least-version --memory; do range org/sallyport-org-verify
 for o in --threshold --least-version --retry-wait --build-time --vlan --link-wait --net-wait --offline-max; do
 	range org/sallyport-org-config.1 $o "$org" config
 done
+range org/sallyport-org-invite.1 --expires "$org" invite
 for o in --slots --slot-size --size; do
 	range org/sallyport-org-cache.1 $o "$org" cache format
 	range generation/sallyport-cache.8 $o "$1/sallyport-cache" format

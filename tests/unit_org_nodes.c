@@ -205,6 +205,8 @@ a_share_is_made_once(void **state)
 	assert_int_equal(registry_share(store, node.node, two), 0);
 	assert_memory_not_equal(one, two, sizeof one);
 	assert_int_equal(registry_share(store, none, two), -ENOENT);
+	assert_int_equal(registry_revoke(store, node.node), 0);
+	assert_int_equal(registry_share(store, node.node, two), -ENOENT);
 	assert_int_equal(sql_execute(store, "UPDATE node SET share = zeroblob(32)"), -EIO);
 	assert_int_equal(sql_execute(store, "UPDATE node SET share = NULL"), -EIO);
 	assert_int_equal(sql_execute(store, "UPDATE node SET seen = 1"), 0);

@@ -136,7 +136,7 @@ int store_node_put(struct store *store, const struct store_node *node);
 int store_node_update(struct store *store, const struct store_node *node);
 int store_node_forget(struct store *store, const uint8_t node[NODE_BYTES]);	/* with its assignment; never a member */
 
-/* 32 random bytes, made and kept at the first call.  Inside of store_begin() and store_commit(). */
+/* 32 random bytes of a member, made and kept at the first call; -ENOENT: it is none.  Inside of store_begin() and store_commit(). */
 int store_node_share(struct store *store, const uint8_t node[NODE_BYTES], uint8_t out[32]);
 
 /* By id.  NULL and 0: whatever group, state. */

@@ -238,7 +238,7 @@ store_node_share(struct store *store, const uint8_t node[NODE_BYTES], uint8_t ou
 {
 	uint8_t sec_share[32];
 	sqlite3_stmt *stmt = NULL;
-	int rc = sql_prepare(store, "UPDATE node SET share = coalesce(share, ?) WHERE node = ? RETURNING share", &stmt);
+	int rc = sql_prepare(store, "UPDATE node SET share = coalesce(share, ?) WHERE node = ? AND state = 2 RETURNING share", &stmt);
 
 	randombytes_buf(sec_share, sizeof sec_share);
 	if (rc == 0) {
