@@ -35,11 +35,17 @@ tpm_rc_base(TSS2_RC rc)
 	return rc & (TPM2_RC_FMT1 | 0x3f);
 }
 
+int
+tpm_rc_is_tpms(TSS2_RC rc)
+{
+	return rc != 0 && (rc & TSS2_RC_LAYER_MASK) == TSS2_TPM_RC_LAYER;
+}
+
 enum event
 tpm_fail(struct tpm *tpm, TSS2_RC rc)
 {
 	tpm->detail = rc;
-	if ((rc & TSS2_RC_LAYER_MASK) == TSS2_TPM_RC_LAYER)
+	if (tpm_rc_is_tpms(rc))
 		return rc == TPM2_RC_LOCKOUT ? EV_tpm_locked_out : EV_tpm_error;
 	tpm->broken = 1;	/* ESYS may take no further command after an error of its own */
 	if (rc == TSS2_ESYS_RC_RSP_AUTH_FAILED)
@@ -54,6 +60,14 @@ tpm_fail(struct tpm *tpm, TSS2_RC rc)
 }
 
 enum event
+tpm_fail_owner(struct tpm *tpm, TSS2_RC rc)
+{
+	enum event event = tpm_fail(tpm, rc);
+
+	return tpm_rc_base(rc) == TPM2_RC_BAD_AUTH || tpm_rc_base(rc) == TPM2_RC_AUTH_FAIL ? EV_tpm_owned : event;
+}
+
+enum event
 tpm_revive(struct tpm *tpm)
 {
 	TSS2_ABI_VERSION abi = TSS2_ABI_VERSION_CURRENT;
@@ -64,11 +78,19 @@ tpm_revive(struct tpm *tpm)
 		tpm_scrub(tpm);
 		Esys_Finalize(&tpm->esys);
 	}
-	tpm->primary = tpm->policy = tpm->index = ESYS_TR_NONE;
+	tpm->primary = tpm->policy = tpm->hmac = tpm->index = ESYS_TR_NONE;
 	tpm->policy_used = tpm->index_good = 0;
 	tpm->broken = 0;
 	rc = Esys_Initialize(&tpm->esys, (TSS2_TCTI_CONTEXT *)&tpm->tcti, &abi);
 	return rc == 0 ? EV_none : tpm_fail(tpm, rc);
+}
+
+void
+tpm_leave(struct tpm *tpm, ESYS_TR *object)
+{
+	if (*object != ESYS_TR_NONE && !tpm->broken)
+		(void)Esys_TR_Close(tpm->esys, object);	/* fails for what ESYS has forgotten already */
+	*object = ESYS_TR_NONE;
 }
 
 void
@@ -146,7 +168,7 @@ tpm_open(int fd, struct tpm **out)
 		return EV_tpm_absent;
 	memset(tpm, 0, sizeof *tpm);
 	tcti_init(&tpm->tcti, fd, TCTI_TIMEOUT_MS);
-	tpm->primary = tpm->policy = tpm->index = ESYS_TR_NONE;
+	tpm->primary = tpm->policy = tpm->hmac = tpm->index = ESYS_TR_NONE;
 	if (sodium_init() < 0)
 		event = EV_tpm_error;
 	else if ((event = tpm_revive(tpm)) == EV_none && (event = check_family(tpm)) == EV_none &&

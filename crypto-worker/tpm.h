@@ -48,8 +48,10 @@ uint32_t tpm_banks(const struct tpm *tpm);	/* active PCR banks */
 enum event tpm_index_state(struct tpm *tpm);
 
 /*
- * Enrolment: defines the index and writes it by an encrypting session, then write-locks it for good.  Only when tpm_index_state() said
- * EV_tpm_not_enrolled: else that event, or EV_tpm_error when enrolled.  Refuses (EV_tpm_pcr8_used) when PCR 8 is not zero.
+ * Enrolment: defines TPM_NV_STATE (see below), then the index of the secret, writes this one by an encrypting session and write-locks
+ * it for good.  Only when tpm_index_state() said EV_tpm_not_enrolled: else that event, or EV_tpm_error when enrolled.  Refuses
+ * (EV_tpm_pcr8_used) when PCR 8 is not zero.  EV_tpm_owned: somebody has set the owner authorisation.  A TPM_NV_STATE that is there
+ * already: unwritten and ours it is taken; written it is EV_tpm_unfinished; another is EV_tpm_index_name.
  */
 enum event tpm_enrol(struct tpm *tpm, const struct tpm_secret *secret);
 
@@ -90,7 +92,10 @@ struct tpm_state {
 enum event tpm_state_read(struct tpm *tpm, struct tpm_state *out);
 /* Only after tpm_close() and before tpm_measure().  Reads back.  EV_none, EV_tpm_state, EV_tpm_policy or what the TPM's answer means. */
 enum event tpm_state_write(struct tpm *tpm, const struct tpm_state *state);
-/* Right after tpm_close(), in the boot that enrolled: the first record, all zero. */
+/*
+ * Right after tpm_close(), in the boot that enrolled: the first record, all zero.  A node whose power was cut before is not a node: an
+ * unwritten index is also what somebody leaves who defines it anew, so it is EV_tpm_state for ever after.
+ */
 enum event tpm_state_begin(struct tpm *tpm);
 
 /* --- the attestation key: restricted, ECDSA P-256 with SHA-256, made in the TPM; and what enrolment with an org takes ---------- */
@@ -104,7 +109,10 @@ struct tpm_quote {
 	uint8_t pcr[TPM_QUOTED][32];		/* SHA-256 bank: 0, 4, 7, 8, 11, 12, 13 */
 };
 
-/* At an org's enrolment, before tpm_close(): makes the key in the endorsement hierarchy and persists it at TPM_AK_HANDLE. */
+/*
+ * At an org's enrolment, before tpm_close(): makes the key in the endorsement hierarchy and persists it at TPM_AK_HANDLE; what else lay
+ * there goes.  EV_tpm_owned: the owner or endorsement authorisation is not empty.
+ */
 enum event tpm_ak_make(struct tpm *tpm);
 /* TPMT_PUBLIC, marshalled; *bytes at most TPM_PUBLIC_MAX.  EV_tpm_ak: nothing there, or no key of our template. */
 enum event tpm_ak_public(struct tpm *tpm, uint8_t out[TPM_PUBLIC_MAX], uint32_t *bytes);
@@ -119,12 +127,15 @@ enum event tpm_quote(struct tpm *tpm, const uint8_t qualifying[32], struct tpm_q
  * the certificate of NV index 0x01c0000a where the TPM has one (*cert_bytes 0: none).
  */
 enum event tpm_ek_public(struct tpm *tpm, uint8_t out[TPM_PUBLIC_MAX], uint32_t *bytes, uint8_t cert[TPM_CERT_MAX], uint32_t *cert_bytes);
-/* TPM2_ActivateCredential: blob is a TPM2B_ID_OBJECT, secret a TPM2B_ENCRYPTED_SECRET, both marshalled; sec_out 32 bytes. */
+/*
+ * TPM2_ActivateCredential: blob is a TPM2B_ID_OBJECT, secret a TPM2B_ENCRYPTED_SECRET, both marshalled; sec_out 32 bytes, untouched unless
+ * EV_none.  EV_tpm_error: it was made for another EK or AK (tpm_detail() has the TPM's word), EV_tpm_ak.
+ */
 enum event tpm_activate(struct tpm *tpm, const uint8_t *blob, uint32_t blob_bytes, const uint8_t *secret, uint32_t secret_bytes,
     uint8_t sec_out[32]);
 /*
  * Sets ownerAuth and lockoutAuth, by an encrypting session, where they are empty.  EV_none also when they are these already; EV_org_escrow:
- * somebody else has set them.
+ * somebody else has set one of them.  Cut by power it goes on with the same values at the next call; a lockoutAuth is never tried (tpm_owner.c).
  */
 enum event tpm_take_owner(struct tpm *tpm, const uint8_t sec_owner[TPM_AUTH_BYTES], const uint8_t sec_lockout[TPM_AUTH_BYTES]);
 

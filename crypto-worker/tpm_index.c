@@ -26,28 +26,8 @@ expect(const struct tpm *tpm, TPMA_NV state, TPM2B_NV_PUBLIC *out)
 	out->nvPublic.nameAlg = TPM2_ALG_SHA256;
 	out->nvPublic.attributes = index_attributes | state;
 	out->nvPublic.authPolicy.size = TPM_SHA256_BYTES;
-	tpm_policy_digest(tpm, pcr_digest, out->nvPublic.authPolicy.buffer);
+	tpm_policy_digest(tpm, POLICY_open, pcr_digest, out->nvPublic.authPolicy.buffer);
 	out->nvPublic.dataSize = INDEX_BYTES;
-}
-
-/* Part 1, 16: Name = nameAlg || H(TPMS_NV_PUBLIC), here computed by hand: 4 + 2 + 4 + (2 + 32) + 2 bytes. */
-static void
-compute_name(const TPMS_NV_PUBLIC *pub, uint8_t name[2 + TPM_SHA256_BYTES])
-{
-	const uint8_t head[] = { (uint8_t)(pub->nvIndex >> 24), (uint8_t)(pub->nvIndex >> 16), (uint8_t)(pub->nvIndex >> 8),
-	    (uint8_t)pub->nvIndex, (uint8_t)(pub->nameAlg >> 8), (uint8_t)pub->nameAlg, (uint8_t)(pub->attributes >> 24),
-	    (uint8_t)(pub->attributes >> 16), (uint8_t)(pub->attributes >> 8), (uint8_t)pub->attributes, 0, TPM_SHA256_BYTES };
-	const uint8_t tail[] = { (uint8_t)(pub->dataSize >> 8), (uint8_t)pub->dataSize };
-	crypto_hash_sha256_state state;
-
-	name[0] = (uint8_t)(TPM2_ALG_SHA256 >> 8);
-	name[1] = (uint8_t)TPM2_ALG_SHA256;
-	/* libsodium's SHA-256 cannot fail */
-	(void)crypto_hash_sha256_init(&state);
-	(void)crypto_hash_sha256_update(&state, head, sizeof head);
-	(void)crypto_hash_sha256_update(&state, pub->authPolicy.buffer, TPM_SHA256_BYTES);
-	(void)crypto_hash_sha256_update(&state, tail, sizeof tail);
-	(void)crypto_hash_sha256_final(&state, name + 2);
 }
 
 /* The Name is not the one: what kind of stranger is this?  A diagnosis only: nothing is read from such an index. */
@@ -82,31 +62,20 @@ enum event
 tpm_index_state(struct tpm *tpm)
 {
 	static const uint8_t zero[TPM_SHA256_BYTES];
-	uint8_t expected[2 + TPM_SHA256_BYTES];
-	TPM2B_NAME *name = NULL;
+	uint8_t expected[TPM_NAME_BYTES];
 	TPM2B_NV_PUBLIC ours;
-	enum event event = EV_none;
-	TSS2_RC rc;
+	TPM2B_NAME name;
+	enum event event;
 
-	if (tpm->index != ESYS_TR_NONE && (rc = Esys_TR_Close(tpm->esys, &tpm->index)) != 0)
-		return tpm_fail(tpm, rc);
-	tpm->index = ESYS_TR_NONE;
 	tpm->index_good = 0;
-	rc = Esys_TR_FromTPMPublic(tpm->esys, TPM_NV_SECRET, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &tpm->index);
-	if (rc != 0) {
-		tpm->index = ESYS_TR_NONE;
-		event = tpm_fail(tpm, rc);
-		return tpm_rc_base(rc) == TPM2_RC_HANDLE ? EV_tpm_not_enrolled : event;
-	}
-	if ((rc = Esys_TR_GetName(tpm->esys, tpm->index, &name)) != 0)
-		return tpm_fail(tpm, rc);
+	if ((event = tpm_nv_find(tpm, TPM_NV_SECRET, &tpm->index, &name)) != EV_none)
+		return event;
 	expect(tpm, index_finished, &ours);
-	compute_name(&ours.nvPublic, expected);
-	if (name->size != sizeof expected || memcmp(name->name, expected, sizeof expected) != 0)
+	tpm_nv_name(&ours.nvPublic, expected);
+	if (!tpm_name_is(&name, expected))
 		event = diagnose(tpm);
 	else if (memcmp(tpm->pcr[TPM_PCR_LATCH], zero, sizeof zero) != 0)
 		event = EV_tpm_pcr8_used;
-	Esys_Free(name);
 	tpm->index_good = event == EV_none;
 	return event;
 }
@@ -114,22 +83,10 @@ tpm_index_state(struct tpm *tpm)
 static enum event
 define(struct tpm *tpm)
 {
-	const TPM2B_AUTH no_auth = { 0 };
-	ESYS_TR session = ESYS_TR_NONE;
 	TPM2B_NV_PUBLIC ours;
-	enum event event;
-	TSS2_RC rc;
 
-	if ((event = tpm_session_open(tpm, TPM2_SE_HMAC, &session)) != EV_none)
-		return event;
 	expect(tpm, 0, &ours);
-	rc = Esys_NV_DefineSpace(tpm->esys, ESYS_TR_RH_OWNER, session, ESYS_TR_NONE, ESYS_TR_NONE, &no_auth, &ours, &tpm->index);
-	if (rc != 0) {
-		tpm->index = ESYS_TR_NONE;
-		return tpm_fail(tpm, rc);
-	}
-	rc = Esys_FlushContext(tpm->esys, session);
-	return rc == 0 ? EV_none : tpm_fail(tpm, rc);
+	return tpm_nv_define(tpm, &ours, &tpm->index);
 }
 
 /* Writes once, then locks for good: by WRITEDEFINE not even a reset opens it again. */
@@ -139,12 +96,12 @@ write_and_lock(struct tpm *tpm, const TPM2B_MAX_NV_BUFFER *sec_data)
 	enum event event;
 	TSS2_RC rc;
 
-	if ((event = tpm_policy_arm(tpm, 0)) != EV_none)
+	if ((event = tpm_policy_arm(tpm, POLICY_open)) != EV_none)
 		return event;
 	rc = Esys_NV_Write(tpm->esys, tpm->index, tpm->index, tpm->policy, ESYS_TR_NONE, ESYS_TR_NONE, sec_data, 0);
 	if (rc != 0)
 		return tpm_fail(tpm, rc);
-	if ((event = tpm_policy_arm(tpm, 0)) != EV_none)
+	if ((event = tpm_policy_arm(tpm, POLICY_open)) != EV_none)
 		return event;
 	rc = Esys_NV_WriteLock(tpm->esys, tpm->index, tpm->index, tpm->policy, ESYS_TR_NONE, ESYS_TR_NONE);
 	return rc == 0 ? EV_none : tpm_fail(tpm, rc);
@@ -164,12 +121,11 @@ fetch(struct tpm *tpm, uint8_t sec_data[INDEX_BYTES])
 	enum event event;
 	TSS2_RC rc;
 
-	if ((event = tpm_policy_arm(tpm, 0)) != EV_none)
+	if ((event = tpm_policy_arm(tpm, POLICY_open)) != EV_none)
 		return event;
-	if ((rc = tpm_index_read(tpm, &sec_found)) != 0) {
-		event = tpm_fail(tpm, rc);
-		event = tpm_rc_base(rc) == TPM2_RC_POLICY_FAIL || rc == TPM2_RC_PCR_CHANGED ? EV_tpm_policy : event;
-	} else if (sec_found->size != INDEX_BYTES)
+	if ((rc = tpm_index_read(tpm, &sec_found)) != 0)
+		event = tpm_policy_fail(tpm, rc);
+	else if (sec_found->size != INDEX_BYTES)
 		event = EV_tpm_answer;
 	else
 		memcpy(sec_data, sec_found->buffer, INDEX_BYTES);
@@ -201,7 +157,9 @@ tpm_enrol(struct tpm *tpm, const struct tpm_secret *secret)
 	memcpy(p += sizeof magic, secret->node, TPM_NODE_BYTES);
 	memcpy(p += TPM_NODE_BYTES, secret->org_key, TPM_ORG_KEY_BYTES);
 	memcpy(p + TPM_ORG_KEY_BYTES, secret->sec_node_secret, TPM_SECRET_BYTES);
-	if ((event = define(tpm)) == EV_none && (event = write_and_lock(tpm, &sec_data)) == EV_none)
+	/* The other one first: cut in between, the secret's is not there, and the next enrolment takes what it finds. */
+	if ((event = tpm_state_define(tpm)) == EV_none && (event = define(tpm)) == EV_none &&
+	    (event = write_and_lock(tpm, &sec_data)) == EV_none)
 		event = tpm_index_state(tpm);	/* as the next boot will find it */
 	if (event == EV_none)
 		tpm->detail = 0;

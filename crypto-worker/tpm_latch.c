@@ -8,8 +8,6 @@
 
 #include "tpm_impl.h"
 
-static const char closed_text[] = "sallyport closed 1";	/* measured without its NUL */
-
 /* The read must fail with one code and no other.  wanted is without session number. */
 static int
 read_fails_with(struct tpm *tpm, TSS2_RC wanted)
@@ -38,7 +36,7 @@ lock_index(struct tpm *tpm)
 		return 0;
 	if (!tpm->index_good && tpm_index_state(tpm) != EV_none)
 		return 0;
-	if (tpm_policy_arm(tpm, 0) != EV_none)
+	if (tpm_policy_arm(tpm, POLICY_open) != EV_none)
 		return 0;
 	tpm->index_good = 0;	/* its Name changes now */
 	rc = Esys_NV_ReadLock(tpm->esys, tpm->index, tpm->index, tpm->policy, ESYS_TR_NONE, ESYS_TR_NONE);
@@ -46,7 +44,7 @@ lock_index(struct tpm *tpm)
 		(void)tpm_fail(tpm, rc);	/* keeps the code */
 		return 0;
 	}
-	return tpm_policy_arm(tpm, 0) == EV_none && read_fails_with(tpm, TPM2_RC_NV_LOCKED);
+	return tpm_policy_arm(tpm, POLICY_open) == EV_none && read_fails_with(tpm, TPM2_RC_NV_LOCKED);
 }
 
 static int
@@ -54,7 +52,7 @@ extend(struct tpm *tpm)
 {
 	if (tpm->broken && tpm_revive(tpm) != EV_none)
 		return 0;
-	return tpm_latch_extend(tpm, closed_text, sizeof closed_text - 1) == EV_none;
+	return tpm_latch_extend(tpm, TPM_CLOSED_TEXT, sizeof TPM_CLOSED_TEXT - 1) == EV_none;
 }
 
 enum event
@@ -73,11 +71,9 @@ tpm_close(struct tpm *tpm, int without_index)
 	}
 	/* With the PCRs as they are now the policy opens nothing. */
 	if (good && !without_index)
-		good = tpm_policy_arm(tpm, 1) == EV_none && read_fails_with(tpm, TPM2_RC_POLICY_FAIL);
-	if (good) {
-		tpm_session_end(tpm);
-		tpm->closed = !tpm->broken;
-	}
+		good = tpm_policy_arm(tpm, POLICY_present) == EV_none && read_fails_with(tpm, TPM2_RC_POLICY_FAIL);
+	/* The sessions stay for what comes: with what they can do now nothing is lost, and a chip takes its time to make their key. */
+	tpm->closed = good && !tpm->broken;
 	if (tpm->closed)
 		tpm->detail = 0;	/* the refusals that were wanted */
 	tpm_scrub(tpm);

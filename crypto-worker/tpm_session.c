@@ -35,6 +35,14 @@ is_salt_key(const TPMT_PUBLIC *pub)
 	    ecc->symmetric.mode.aes == TPM2_ALG_CFB && pub->unique.ecc.x.size <= 32 && pub->unique.ecc.y.size <= 32;
 }
 
+/* Also after a command that was refused: ESYS takes off what that one had no use for, and puts it back only when all went well. */
+static TSS2_RC
+encrypt_both_ways(struct tpm *tpm, ESYS_TR session)
+{
+	return Esys_TRSess_SetAttributes(tpm->esys, session, TPMA_SESSION_CONTINUESESSION | TPMA_SESSION_DECRYPT | TPMA_SESSION_ENCRYPT,
+	    0xff);
+}
+
 /*
  * The key that salts are encrypted to: the TCG's storage key template for ECC P-256, in the null hierarchy.  That one has no
  * authorisation that an OS could set and so lock us out, and its seed is new at every reset.
@@ -79,10 +87,7 @@ start(struct tpm *tpm, TPM2_SE type, ESYS_TR *session)
 
 	rc = Esys_StartAuthSession(tpm->esys, tpm->primary, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL, type, &aes,
 	    TPM2_ALG_SHA256, session);
-	if (rc != 0)
-		return rc;
-	return Esys_TRSess_SetAttributes(tpm->esys, *session,
-	    TPMA_SESSION_CONTINUESESSION | TPMA_SESSION_DECRYPT | TPMA_SESSION_ENCRYPT, 0xff);
+	return rc != 0 ? rc : encrypt_both_ways(tpm, *session);
 }
 
 /*
@@ -141,20 +146,51 @@ tpm_session_open(struct tpm *tpm, TPM2_SE type, ESYS_TR *out)
 	return event;
 }
 
+enum event
+tpm_hmac_ready(struct tpm *tpm)
+{
+	enum event event = EV_none;
+	TSS2_RC rc;
+
+	tpm->detail = 0;
+	if (tpm->broken)
+		event = tpm_revive(tpm);
+	if (event == EV_none && tpm->hmac == ESYS_TR_NONE)
+		event = tpm_session_open(tpm, TPM2_SE_HMAC, &tpm->hmac);
+	if (event != EV_none)
+		return event;
+	rc = encrypt_both_ways(tpm, tpm->hmac);
+	return rc == 0 ? EV_none : tpm_fail(tpm, rc);
+}
+
+/* H(zeros || H(the text of the latch)): PCR 8 once it has closed. */
+static void
+closed_value(uint8_t out[TPM_SHA256_BYTES])
+{
+	uint8_t both[2 * TPM_SHA256_BYTES] = { 0 };
+
+	/* always 0 */
+	(void)crypto_hash_sha256(both + TPM_SHA256_BYTES, (const uint8_t *)TPM_CLOSED_TEXT, sizeof TPM_CLOSED_TEXT - 1);
+	(void)crypto_hash_sha256(out, both, sizeof both);
+}
+
 /* Part 3, 23.7 TPM2_PolicyPCR: policyDigest = H(policyDigest || TPM_CC_PolicyPCR || pcrs || digest of the selected values). */
 void
-tpm_policy_digest(const struct tpm *tpm, uint8_t pcr_digest[TPM_SHA256_BYTES], uint8_t policy[TPM_SHA256_BYTES])
+tpm_policy_digest(const struct tpm *tpm, enum tpm_policy which, uint8_t pcr_digest[TPM_SHA256_BYTES], uint8_t policy[TPM_SHA256_BYTES])
 {
 	static const uint8_t zero[TPM_SHA256_BYTES];
 	/* command code; TPML_PCR_SELECTION: one bank, SHA-256, three bytes of bits: 4 and 7, 8 */
 	static const uint8_t what[] = { 0, 0, 0x01, 0x7f, 0, 0, 0, 1, 0, 0x0b, 3, 1 << 4 | 1 << 7, 1 << (TPM_PCR_LATCH - 8), 0 };
+	uint8_t latch[TPM_SHA256_BYTES] = { 0 };
 	crypto_hash_sha256_state state;
 
+	if (which == POLICY_closed)
+		closed_value(latch);
 	/* libsodium's SHA-256 cannot fail */
 	(void)crypto_hash_sha256_init(&state);
 	(void)crypto_hash_sha256_update(&state, tpm->pcr[4], TPM_SHA256_BYTES);
 	(void)crypto_hash_sha256_update(&state, tpm->pcr[7], TPM_SHA256_BYTES);
-	(void)crypto_hash_sha256_update(&state, zero, sizeof zero);	/* the latch: open */
+	(void)crypto_hash_sha256_update(&state, latch, sizeof latch);
 	(void)crypto_hash_sha256_final(&state, pcr_digest);
 
 	(void)crypto_hash_sha256_init(&state);
@@ -164,17 +200,9 @@ tpm_policy_digest(const struct tpm *tpm, uint8_t pcr_digest[TPM_SHA256_BYTES], u
 	(void)crypto_hash_sha256_final(&state, policy);
 }
 
-/*
- * Brings the policy session to the digest of the PCRs, for one command.  Normally the TPM is told what they must be, and refuses
- * (EV_tpm_policy) if they are not; with present_pcrs_only it takes them as they are: for proving that this is not enough.
- */
 enum event
-tpm_policy_arm(struct tpm *tpm, int present_pcrs_only)
+tpm_policy_fresh(struct tpm *tpm)
 {
-	TPML_PCR_SELECTION pcrs = { .count = 1, .pcrSelections = { { .hash = TPM2_ALG_SHA256, .sizeofSelect = 3,
-	    .pcrSelect = { TPM_PCRS_POLICY & 0xff, TPM_PCRS_POLICY >> 8, 0 } } } };
-	uint8_t policy[TPM_SHA256_BYTES];
-	TPM2B_DIGEST must = { 0 };
 	enum event event;
 	TSS2_RC rc;
 
@@ -183,8 +211,36 @@ tpm_policy_arm(struct tpm *tpm, int present_pcrs_only)
 	if (tpm->policy_used && (rc = Esys_PolicyRestart(tpm->esys, tpm->policy, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE)) != 0)
 		return tpm_fail(tpm, rc);
 	tpm->policy_used = 1;
-	if (!present_pcrs_only) {
-		tpm_policy_digest(tpm, must.buffer, policy);
+	rc = encrypt_both_ways(tpm, tpm->policy);
+	return rc == 0 ? EV_none : tpm_fail(tpm, rc);
+}
+
+enum event
+tpm_policy_fail(struct tpm *tpm, TSS2_RC rc)
+{
+	enum event event = tpm_fail(tpm, rc);
+
+	return tpm_rc_base(rc) == TPM2_RC_POLICY_FAIL || rc == TPM2_RC_PCR_CHANGED ? EV_tpm_policy : event;
+}
+
+/*
+ * Brings the policy session to the digest of the PCRs, for one command.  But for POLICY_present the TPM is told what they must be, and
+ * refuses (EV_tpm_policy) if they are not.
+ */
+enum event
+tpm_policy_arm(struct tpm *tpm, enum tpm_policy which)
+{
+	TPML_PCR_SELECTION pcrs = { .count = 1, .pcrSelections = { { .hash = TPM2_ALG_SHA256, .sizeofSelect = 3,
+	    .pcrSelect = { TPM_PCRS_POLICY & 0xff, TPM_PCRS_POLICY >> 8, 0 } } } };
+	uint8_t policy[TPM_SHA256_BYTES];
+	TPM2B_DIGEST must = { 0 };
+	enum event event;
+	TSS2_RC rc;
+
+	if ((event = tpm_policy_fresh(tpm)) != EV_none)
+		return event;
+	if (which != POLICY_present) {
+		tpm_policy_digest(tpm, which, must.buffer, policy);
 		must.size = TPM_SHA256_BYTES;
 	}
 	rc = Esys_PolicyPCR(tpm->esys, tpm->policy, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &must, &pcrs);
@@ -204,6 +260,9 @@ tpm_session_end(struct tpm *tpm)
 		rc = Esys_FlushContext(tpm->esys, tpm->policy);
 	tpm->policy = ESYS_TR_NONE;
 	tpm->policy_used = 0;
+	if (rc == 0 && tpm->hmac != ESYS_TR_NONE)
+		rc = Esys_FlushContext(tpm->esys, tpm->hmac);
+	tpm->hmac = ESYS_TR_NONE;
 	if (rc == 0 && tpm->primary != ESYS_TR_NONE)
 		rc = Esys_FlushContext(tpm->esys, tpm->primary);
 	tpm->primary = ESYS_TR_NONE;

@@ -1,6 +1,6 @@
 /*
  * The last gate before the TPM and the first behind it: which commands may go out, which answers may come in.  In crypto-worker.
- * Distrusts the answers altogether, for ESYS trusts lengths inside them; and distrusts the TSS so far that a command which carries the
+ * Distrusts the answers altogether, for ESYS trusts lengths inside them; and distrusts the TSS so far that a command which carries a
  * secret must be seen to be encrypted here, whatever was asked of the library.
  */
 #include <errno.h>
@@ -11,7 +11,7 @@
 
 enum { NONCE_MAX = 64, HMAC_MAX = 64, TAG_TPM12_RSP = 0x00c4 };
 
-/* All commands that preboot ever sends.  need: session attributes without which the secret would pass in clear. */
+/* All commands that preboot ever sends.  need: session attributes without which a secret would pass in clear. */
 static const struct wire_row {
 	uint32_t code;
 	uint8_t handles_in, handles_out;
@@ -25,6 +25,12 @@ static const struct wire_row {
 	{ TPM2_CC_Hash, 0, 0, TPMA_SESSION_DECRYPT | TPMA_SESSION_ENCRYPT },
 	{ TPM2_CC_PolicyPCR, 1, 0, 0 },
 	{ TPM2_CC_PolicyRestart, 1, 0, 0 },
+	{ TPM2_CC_PolicySecret, 2, 0, 0 },
+	{ TPM2_CC_ReadPublic, 1, 0, 0 },
+	{ TPM2_CC_EvictControl, 2, 0, 0 },
+	{ TPM2_CC_Quote, 1, 0, 0 },
+	{ TPM2_CC_ActivateCredential, 2, 0, TPMA_SESSION_ENCRYPT },
+	{ TPM2_CC_HierarchyChangeAuth, 1, 0, TPMA_SESSION_DECRYPT },
 	{ TPM2_CC_FlushContext, 0, 0, 0 },	/* its handle is a parameter */
 	{ TPM2_CC_NV_ReadPublic, 1, 0, 0 },
 	{ TPM2_CC_NV_DefineSpace, 1, 0, 0 },

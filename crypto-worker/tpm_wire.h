@@ -23,7 +23,7 @@ struct wire_command {
 
 /*
  * Is this a command that preboot sends, and may it go out?  -EPERM for a command that is not in the table, or for one that carries
- * the secret without parameter encryption; -EBADMSG when it is malformed.
+ * a secret without parameter encryption; -EBADMSG when it is malformed.
  */
 int wire_command(const uint8_t *command, size_t len_bytes, struct wire_command *out);
 

@@ -165,13 +165,22 @@ swtpm_command(struct swtpm *swtpm, const void *command, size_t len_bytes, uint8_
 	return get32(buf + 6);
 }
 
-/* A command with one handle or two, an empty password for the first, and parameters. */
+struct auth {
+	uint8_t value[64];
+	size_t len_bytes;
+};
+
+/* A command with one handle or two, a password for the first, and parameters. */
 static uint32_t
-authorised(struct swtpm *swtpm, uint32_t code, uint32_t handle, uint32_t handle2, const uint8_t *params, size_t params_bytes)
+authorised_by(struct swtpm *swtpm, const struct auth *auth, uint32_t code, uint32_t handle, uint32_t handle2, const uint8_t *params,
+    size_t params_bytes, uint8_t *answer, size_t *answer_bytes)
 {
-	static const uint8_t password[] = { 0, 0, 0, 9, 0x40, 0, 0, 9, 0, 0, 0, 0, 0 };
+	uint8_t password[] = { 0, 0, 0, 9, 0x40, 0, 0, 9, 0, 0, 0, 0, 0 };
 	uint8_t c[512] = { 0x80, 0x02 };
 	size_t at = 10;
+
+	password[3] = (uint8_t)(9 + auth->len_bytes);
+	password[12] = (uint8_t)auth->len_bytes;
 
 	put32(c + 6, code);
 	put32(c + at, handle);
@@ -182,11 +191,21 @@ authorised(struct swtpm *swtpm, uint32_t code, uint32_t handle, uint32_t handle2
 	}
 	memcpy(c + at, password, sizeof password);
 	at += sizeof password;
+	memcpy(c + at, auth->value, auth->len_bytes);
+	at += auth->len_bytes;
 	if (params_bytes > 0)
 		memcpy(c + at, params, params_bytes);
 	at += params_bytes;
 	put32(c + 2, (uint32_t)at);
-	return swtpm_command(swtpm, c, at, NULL, NULL);
+	return swtpm_command(swtpm, c, at, answer, answer_bytes);
+}
+
+static uint32_t
+authorised(struct swtpm *swtpm, uint32_t code, uint32_t handle, uint32_t handle2, const uint8_t *params, size_t params_bytes)
+{
+	static const struct auth empty;
+
+	return authorised_by(swtpm, &empty, code, handle, handle2, params, params_bytes, NULL, NULL);
 }
 
 static void
@@ -220,12 +239,62 @@ swtpm_clear(struct swtpm *swtpm)
 	must(authorised(swtpm, 0x126, 0x4000000c, 0, NULL, 0), "TPM2_Clear");
 }
 
+/* TPM2_HierarchyChangeAuth */
+static uint32_t
+change_auth(struct swtpm *swtpm, uint32_t hierarchy, const struct auth *old, const uint8_t *value, size_t len_bytes)
+{
+	uint8_t p[2 + sizeof old->value] = { 0, (uint8_t)len_bytes };
+
+	memcpy(p + 2, value, len_bytes);
+	return authorised_by(swtpm, old, 0x129, hierarchy, 0, p, 2 + len_bytes, NULL, NULL);
+}
+
+void
+swtpm_set_auth(struct swtpm *swtpm, uint32_t hierarchy, const uint8_t *value, size_t len_bytes)
+{
+	must(change_auth(swtpm, hierarchy, &(struct auth){ .len_bytes = 0 }, value, len_bytes), "TPM2_HierarchyChangeAuth");
+}
+
 void
 swtpm_set_owner(struct swtpm *swtpm, uint8_t byte)
 {
-	const uint8_t p[] = { 0, 1, byte };
+	swtpm_set_auth(swtpm, 0x40000001, &byte, 1);
+}
 
-	must(authorised(swtpm, 0x129, 0x40000001, 0, p, sizeof p), "TPM2_HierarchyChangeAuth");
+uint32_t
+swtpm_try_auth(struct swtpm *swtpm, uint32_t hierarchy, const uint8_t *value, size_t len_bytes)
+{
+	struct auth auth = { .len_bytes = len_bytes };
+
+	memcpy(auth.value, value, len_bytes);
+	return change_auth(swtpm, hierarchy, &auth, value, len_bytes);	/* to what it is */
+}
+
+uint32_t
+swtpm_nv_read(struct swtpm *swtpm, uint32_t index, uint8_t *out, uint16_t len_bytes)
+{
+	const uint8_t p[] = { (uint8_t)(len_bytes >> 8), (uint8_t)len_bytes, 0, 0 };
+	uint8_t answer[SWTPM_BYTES_MAX];
+	uint32_t rc;
+	size_t n;
+
+	rc = authorised_by(swtpm, &(struct auth){ .len_bytes = 0 }, 0x14e, index, index, p, sizeof p, answer, &n);
+	if (rc == 0 && n < 16u + len_bytes)
+		errx(1, "TPM2_NV_Read: short answer");
+	if (rc == 0)
+		memcpy(out, answer + 16, len_bytes);
+	return rc;
+}
+
+uint32_t
+swtpm_nv_write(struct swtpm *swtpm, uint32_t auth, uint32_t index, const uint8_t *data, uint16_t len_bytes)
+{
+	uint8_t p[2 + 256 + 2] = { (uint8_t)(len_bytes >> 8), (uint8_t)len_bytes };
+
+	if (len_bytes > 256)
+		errx(1, "TPM2_NV_Write: too much");
+	memcpy(p + 2, data, len_bytes);		/* at offset 0 */
+	return authorised(swtpm, 0x137, auth, index, p, 4u + len_bytes);
 }
 
 static void

@@ -33,8 +33,15 @@ void swtpm_extend(struct swtpm *swtpm, unsigned pcr, uint8_t byte);
 void swtpm_undefine(struct swtpm *swtpm, uint32_t index);
 /* TPM2_Clear by the platform. */
 void swtpm_clear(struct swtpm *swtpm);
-/* Sets the owner authorisation to the byte given, once. */
+/* Sets the empty authorisation of a hierarchy (TPM_RH_OWNER, TPM_RH_LOCKOUT...); of the owner's to the byte given. */
+void swtpm_set_auth(struct swtpm *swtpm, uint32_t hierarchy, const uint8_t *value, size_t len_bytes);
 void swtpm_set_owner(struct swtpm *swtpm, uint8_t byte);
+/* Is that its authorisation?  The response code; a wrong one of TPM_RH_LOCKOUT locks that hierarchy. */
+uint32_t swtpm_try_auth(struct swtpm *swtpm, uint32_t hierarchy, const uint8_t *value, size_t len_bytes);
+/* The contents of an index by its own empty authorisation; the response code. */
+uint32_t swtpm_nv_read(struct swtpm *swtpm, uint32_t index, uint8_t *out, uint16_t len_bytes);
+/* Writes them by the owner's empty authorisation or by the index's own. */
+uint32_t swtpm_nv_write(struct swtpm *swtpm, uint32_t auth, uint32_t index, const uint8_t *data, uint16_t len_bytes);
 
 /* What the tap's hook says of a command or an answer; TAP_last: let it through, then cut. */
 enum tap { TAP_pass, TAP_cut, TAP_last };

@@ -5,7 +5,8 @@ TSS = -ltss2-esys -ltss2-sys -ltss2-mu -lmbedcrypto
 PLAY_LINK = -Wl,--wrap=crypto_send
 FAIL_LINK = -Wl,--wrap=calloc $(MBED:%=$(LIBS)/host/tls/lib/%)
 
-TPM_DEP    = $(patsubst %.c,%,$(wildcard crypto-worker/tpm*.c)) crypto-worker/tcti tests/swtpm tests/tpm_fixture
+TPM_DEP    = $(patsubst %.c,%,$(wildcard crypto-worker/tpm*.c)) crypto-worker/tcti tests/swtpm tests/tpm_fixture \
+	tests/tpm_tools
 BROKER_DEP = broker/route broker/steps broker/start broker/ask broker/forward broker/losses broker/print broker/console \
 	tests/broker_rig tests/broker_drive tests/peers
 CRYPTO_DEP = $(addprefix crypto-worker/,close dispatch end want get survey ask enrol ticket offline supply download load verify cmdline) \
@@ -41,7 +42,13 @@ unit_cmdline_DEP         = $(VERIFY_DEP)
 unit_tpm_DEP             = $(TPM_DEP)
 unit_tpm_index_DEP       = $(TPM_DEP)
 unit_tpm_bus_DEP         = $(TPM_DEP)
-unit_tpm_hostile_DEP     = $(TPM_DEP)
+unit_tpm_hostile_DEP     = $(TPM_DEP) tests/tpm_harm
+unit_tpm_hostile_org_DEP = $(TPM_DEP) tests/tpm_harm
+unit_tpm_state_DEP       = $(TPM_DEP)
+unit_tpm_cut_DEP         = $(TPM_DEP)
+unit_tpm_ak_DEP          = $(TPM_DEP)
+unit_tpm_ek_DEP          = $(TPM_DEP)
+unit_tpm_owner_DEP       = $(TPM_DEP)
 unit_chan_DEP            = tests/peers
 unit_kexec_DEP           = tests/peers
 unit_dhcp_DEP            = net-worker/dhcp

@@ -113,6 +113,77 @@ enrol_and_close(struct swtpm *s)
 	tpm_finish(tpm);
 }
 
+void
+enrol_with_org(struct swtpm *s)
+{
+	struct tpm *tpm = power_on(s);
+
+	assert_event(tpm_enrol(tpm, &written), EV_none);
+	assert_event(tpm_ak_make(tpm), EV_none);
+	assert_event(tpm_close(tpm, 0), EV_none);
+	assert_event(tpm_state_begin(tpm), EV_none);
+	tpm_finish(tpm);
+}
+
+struct tpm *
+boot(struct swtpm *s)
+{
+	struct tpm *tpm = power_on(s);
+
+	assert_event(tpm_read(tpm, &found), EV_none);
+	assert_event(tpm_close(tpm, 0), EV_none);
+	return tpm;
+}
+
+enum tap
+cut_power(void *context, unsigned n, const uint8_t *command, size_t command_bytes, uint8_t *answer, size_t *answer_bytes)
+{
+	const struct cut *c = context;
+
+	(void)command, (void)command_bytes, (void)answer_bytes;
+	return n == c->at && (answer != NULL) == c->after ? TAP_cut : TAP_pass;
+}
+
+unsigned
+overheard(const uint8_t *what, size_t len_bytes)
+{
+	unsigned hits = 0;
+
+	for (size_t i = 0; i + 8 <= len_bytes; i++)
+		hits += memmem(tap.record, tap.record_bytes, what + i, 8) != NULL;
+	return hits;
+}
+
+unsigned
+raw_handles(struct swtpm *s)
+{
+	uint8_t c[] = { 0x80, 0x01, 0, 0, 0, 22, 0, 0, 0x01, 0x7a, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 64 }, a[SWTPM_BYTES_MAX];
+	const uint8_t types[] = { 0x80, 0x02, 0x03 };
+	unsigned count = 0;
+	size_t n;
+
+	for (size_t i = 0; i < sizeof types; i++) {
+		c[14] = types[i];
+		assert_int_equal(swtpm_command(s, c, sizeof c, a, &n), 0);
+		assert_true(n >= 19);
+		count += wire_get32(a + 15);
+	}
+	return count;
+}
+
+uint32_t
+raw_lockout_counter(struct swtpm *s)
+{
+	const uint8_t c[] = { 0x80, 0x01, 0, 0, 0, 22, 0, 0, 0x01, 0x7a, 0, 0, 0, 6, 0, 0, 0x02, 0x0e, 0, 0, 0, 1 };
+	uint8_t a[SWTPM_BYTES_MAX];
+	size_t n;
+
+	assert_int_equal(swtpm_command(s, c, sizeof c, a, &n), 0);
+	assert_int_equal(n, 27);
+	assert_int_equal(wire_get32(a + 19), 0x20e);
+	return wire_get32(a + 23);
+}
+
 size_t
 raw_pcr(struct swtpm *s, uint16_t alg, unsigned pcr, uint8_t out[64])
 {

@@ -31,7 +31,24 @@ enum event open_tapped(struct swtpm *s, struct tpm **tpm);
 void finish_tapped(struct tpm *tpm);
 /* A whole first boot, with the latch closed and the TPM left. */
 void enrol_and_close(struct swtpm *s);
+/* The same with an organisation: attestation key made, floor and lease begun. */
+void enrol_with_org(struct swtpm *s);
+/* A later boot, as far as the closed latch. */
+struct tpm *boot(struct swtpm *s);
+
+/* A hook for the tap: power goes at a command, or after it when the TPM has done it and its answer is lost. */
+struct cut {
+	unsigned at;
+	int after;
+};
+enum tap cut_power(void *context, unsigned n, const uint8_t *command, size_t command_bytes, uint8_t *answer, size_t *answer_bytes);
+/* Places where any window of 8 bytes of what occurs in what the tap has recorded. */
+unsigned overheard(const uint8_t *what, size_t len_bytes);
 
 /* A PCR of a bank, asked of the TPM itself; its length, 0 when there is no such bank. */
+/* Transient objects and sessions that are left in the TPM. */
+unsigned raw_handles(struct swtpm *s);
+/* What counts towards the TPM's lockout: none of ours may. */
+uint32_t raw_lockout_counter(struct swtpm *s);
 size_t raw_pcr(struct swtpm *s, uint16_t alg, unsigned pcr, uint8_t out[64]);
 #endif

@@ -53,7 +53,7 @@ define(struct tpm *tpm, uint32_t flip, uint16_t bytes, TPM2_ALG_ID name_alg)
 	uint8_t unused[32];
 
 	pub.nvPublic.authPolicy.size = name_alg == TPM2_ALG_SHA1 ? 20 : 32;
-	tpm_policy_digest(tpm, unused, pub.nvPublic.authPolicy.buffer);
+	tpm_policy_digest(tpm, POLICY_open, unused, pub.nvPublic.authPolicy.buffer);
 	assert_int_equal(Esys_NV_DefineSpace(tpm->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &auth, &pub,
 	    &tpm->index), 0);
 }
@@ -93,14 +93,14 @@ refuses_an_index_of_somebody_else(void **state)
 	/* written and not locked: the power failed in between */
 	tpm = power_on(&s);
 	define(tpm, 0, 84, TPM2_ALG_SHA256);
-	assert_event(tpm_policy_arm(tpm, 0), EV_none);
+	assert_event(tpm_policy_arm(tpm, POLICY_open), EV_none);
 	assert_int_equal(Esys_NV_Write(tpm->esys, tpm->index, tpm->index, tpm->policy, ESYS_TR_NONE, ESYS_TR_NONE,
 	    &(TPM2B_MAX_NV_BUFFER){ .size = 84 }, 0), 0);
 	tpm_finish(tpm);
 	tpm = power_on(&s);
 	assert_event(tpm_index_state(tpm), EV_tpm_unfinished);
 	/* the right Name, but not our content */
-	assert_event(tpm_policy_arm(tpm, 0), EV_none);
+	assert_event(tpm_policy_arm(tpm, POLICY_open), EV_none);
 	assert_int_equal(Esys_NV_WriteLock(tpm->esys, tpm->index, tpm->index, tpm->policy, ESYS_TR_NONE, ESYS_TR_NONE), 0);
 	assert_event(tpm_index_state(tpm), EV_none);
 	assert_event(tpm_read(tpm, &found), EV_tpm_index_name);
