@@ -238,6 +238,16 @@ def session_tickets_are_not_taken():
 
 
 @scenario
+def records_that_hold_nothing():
+    """The library reads on by itself as long as such come: the clock stands in its way to the socket."""
+    def flood(connection, _number):
+        connection.recv(65536)
+        while True:
+            connection.sendall(b"\x14\x03\x03\0\x01\x01" * 100000)
+    expect(flood, "net_slow", pair=None, wait=1, least=0.9, most=1 + SLACK)
+
+
+@scenario
 def wrong_ca():
     expect(says(b"x"), "net_certificate", 8, pair=OTHER_CA.issue("DNS:org.test"), most=SLACK)       # NOT_TRUSTED
     expect(says(b"x"), "net_certificate", pair=PAIR, ca=OTHER_CA.der, most=SLACK)
