@@ -149,11 +149,14 @@ ask_posted(struct crypto *c, const struct msg_net_posted *body)
 		enrol_answered(c, what, text, n);
 }
 
+/* From the challenge on: the one before may have been redeemed by a request whose answer was lost with that net-worker. */
 void
 ask_lost(struct crypto *c, int final)
 {
 	if (final)
 		ask_failed(c, EV_program_spent);
-	else
-		get_again(c);
+	else if (c->get_fd >= 0) {
+		c->open = 0;
+		ask_challenge(c);
+	}
 }

@@ -305,29 +305,34 @@ lost(uint32_t final)
 }
 
 static void
-a_net_worker_that_dies_is_asked_for_the_same_again(void **state)
+after_a_net_worker_that_dies_all_is_asked_anew(void **state)
 {
 	struct doc_ticket t;
-	uint32_t number;
 
 	(void)state;
 	for (uint32_t final = 0; final < 2; final++) {
-		struct doc_request first;
+		uint8_t first[32];
 
 		t = asked_for(&newest);
-		first = asked.request;
-		number = play.post.number;
+		memcpy(first, asked.request.share_key, sizeof first);
 		lost(final);
 		if (final) {
 			play_expect(MSG_crypto_offline);
 			assert_int_equal(play.offline.event, EV_program_spent);
 		} else {
-			struct msg_net_posted late = { .len_bytes = 5, .number = number };
-
-			play_tell(MSG_net_posted, &late);	/* of the one that is gone: says nothing */
+			/* Its challenge may be spent: another one, another request; and an answer to the former is none. */
+			org_challenge();
 			org_expect_request();
-			assert_memory_equal(&asked.request, &first, sizeof first);
-			assert_int_equal(play.post.number, number + 1);
+			assert_memory_not_equal(asked.request.share_key, first, sizeof first);
+			org_give(&t);
+			play_expect(MSG_crypto_offline);
+			assert_int_equal(play.offline.event, EV_org_ticket);
+			play_close();
+			(void)asked_for(&newest);
+			lost(final);
+			org_challenge();
+			org_expect_request();
+			t = org_ticket(&newest);
 			org_give(&t);
 			play_expect(MSG_crypto_ticket);
 		}
@@ -414,7 +419,7 @@ main(void)
 		cmocka_unit_test(a_refusal_stops_and_leaves_no_boot_without_a_ticket),
 		cmocka_unit_test(boots_without_a_ticket_are_counted),
 		cmocka_unit_test(what_does_not_come_ends_offline),
-		cmocka_unit_test(a_net_worker_that_dies_is_asked_for_the_same_again),
+		cmocka_unit_test(after_a_net_worker_that_dies_all_is_asked_anew),
 		cmocka_unit_test(the_floor_of_a_ticket_puts_candidates_out),
 		cmocka_unit_test(the_share_is_opened_with_the_requests_key_alone),
 	};
