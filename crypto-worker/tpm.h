@@ -85,9 +85,9 @@ struct tpm_state {
 };
 
 /*
- * Anyone may read the index; only preboot, with PCRs 4 and 7 as at enrolment and the latch closed, may write it.  It holds two records, written
- * in turns, each with a sequence number and a checksum: a write that power cuts leaves the other one.  EV_none; EV_tpm_state: the index is
- * absent, unwritten, not of the Name that this preboot computes, or neither record is whole.
+ * Anyone may read the index; only preboot, with PCRs 4 and 7 as at enrolment and the latch closed, may write it.  It holds two records,
+ * written in turns, each with a sequence number and a checksum: a write that power cuts leaves the other one.  EV_none; EV_tpm_state: the
+ * index is absent, unwritten, not of the Name that this preboot computes, or neither record is whole.
  */
 enum event tpm_state_read(struct tpm *tpm, struct tpm_state *out);
 /* Only after tpm_close() and before tpm_measure().  Reads back.  EV_none, EV_tpm_state, EV_tpm_policy or what the TPM's answer means. */
@@ -123,8 +123,8 @@ enum event tpm_ak_public(struct tpm *tpm, uint8_t out[TPM_PUBLIC_MAX], uint32_t 
 enum event tpm_quote(struct tpm *tpm, const uint8_t qualifying[32], struct tpm_quote *out);
 
 /*
- * The endorsement key by the TCG's template L-2 (ECC NIST P-256; EK Credential Profile 2.5, B.3.4), made anew and not kept: TPMT_PUBLIC, and
- * the certificate of NV index 0x01c0000a where the TPM has one (*cert_bytes 0: none).
+ * The endorsement key by the TCG's template L-2 (ECC NIST P-256; EK Credential Profile 2.5, B.3.4), made anew and not kept: TPMT_PUBLIC,
+ * and the certificate of NV index 0x01c0000a where the TPM has one (*cert_bytes 0: none).
  */
 enum event tpm_ek_public(struct tpm *tpm, uint8_t out[TPM_PUBLIC_MAX], uint32_t *bytes, uint8_t cert[TPM_CERT_MAX], uint32_t *cert_bytes);
 /*
@@ -135,7 +135,8 @@ enum event tpm_activate(struct tpm *tpm, const uint8_t *blob, uint32_t blob_byte
     uint8_t sec_out[32]);
 /*
  * Sets ownerAuth and lockoutAuth, by an encrypting session, where they are empty.  EV_none also when they are these already; EV_org_escrow:
- * somebody else has set one of them.  Cut by power it goes on with the same values at the next call; a lockoutAuth is never tried (tpm_owner.c).
+ * somebody else has set one of them.  Cut by power it goes on with the same values at the next call; a lockoutAuth is never tried: see
+ * tpm_owner.c.
  */
 enum event tpm_take_owner(struct tpm *tpm, const uint8_t sec_owner[TPM_AUTH_BYTES], const uint8_t sec_lockout[TPM_AUTH_BYTES]);
 
