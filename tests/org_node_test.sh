@@ -152,7 +152,7 @@ is falls_back_to_nothing_unknown "$(node request 1 1 10 "$v2" "$(cat svc/escrow.
 
 # a canary: whoever is in it can be computed by anyone
 for i in $(seq 100 160); do
-	"$org" invite svc --approve --group canary 2>err >invite; [ "$(node enrol $i "$(cat invite)")" = none ] || fail canary_enrol "$i"
+	"$org" invite svc --approve --group canary 2>err >inv; [ "$(node enrol $i "$(cat inv)")" = none ] || fail canary_enrol "$i"
 done
 yes canary_before g assign "$v1" --group canary
 had=
@@ -206,10 +206,10 @@ no revoke_twice 1 'revoked already' n revoke kiosk.1
 no approve_revoked 1 'for good' n approve kiosk.1
 no invite_for_revoked 1 'was revoked' "$org" invite svc --ek "$(ek 1)"
 is revoked_boots_nothing "$(node request 1 2 12)" 'refuse revoked floor 2'
-"$org" invite svc --approve >invite 2>err; is revoked_stays_out "$(node enrol 1 "$(cat invite)")" revoked
+"$org" invite svc --approve >inv 2>err; is revoked_stays_out "$(node enrol 1 "$(cat inv)")" revoked
 yes forget n forget kiosk.1
 is forgotten "$(node request 1 2 12)" 'refuse unknown floor 0'
-is comes_anew "$(node enrol 1 "$(cat invite)" "$escrow")" none
+is comes_anew "$(node enrol 1 "$(cat inv)" "$escrow")" none
 is anew_with_another_share "$([ "$(node share 1)" != "$share" ] && echo another)" another
 
 # --- escrow --------------------------------------------------------------------------------------------------------------------------------
@@ -325,9 +325,9 @@ done
 mv svc large; "$org" init svc --name localhost >out
 for v in 1 2 4; do g add v$v -c config >out; done
 g assign "$v1" --all >out; g assign "$v1" --group canary >out
-"$org" invite svc --approve --group lab >invite 2>err; node enrol 50 "$(cat invite)" >out; node request 50 2 11 >out
-"$org" invite svc --group lab >invite 2>err; node enrol 51 "$(cat invite)" >out
-"$org" invite svc --group lab >invite 2>err
+"$org" invite svc --approve --group lab >inv 2>err; node enrol 50 "$(cat inv)" >out; node request 50 2 11 >out
+"$org" invite svc --group lab >inv 2>err; node enrol 51 "$(cat inv)" >out
+"$org" invite svc --group lab >inv 2>err
 sql svc/service.db 'PRAGMA wal_checkpoint(TRUNCATE)' >out; mv svc whole
 cat >killed.py <<'END'
 import hashlib, os, shutil, signal, sqlite3, subprocess, sys
@@ -381,7 +381,7 @@ killed group "$org" node group svc "$(id 50)" group1
 killed assign "$org" generation assign svc "$v4" --group lab --percent 50
 killed unassign "$org" generation unassign svc --group canary
 killed floor "$org" generation floor svc 1
-killed enrol "$play" svc enrol 52 "$(cat invite)" "$escrow"
+killed enrol "$play" svc enrol 52 "$(cat inv)" "$escrow"
 rm -rf svc whole; mv large svc
 
 # init: DIR is whole or not there, and the next one takes away what a killed one left
