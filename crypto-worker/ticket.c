@@ -88,8 +88,10 @@ remember(struct crypto *c, const struct doc_ticket *t)
 		.offline_max = t->verdict == VERDICT_boot ? t->offline_max : 0 };
 	enum event event = tpm_state_write(c->tpm, &next);
 
-	if (event == EV_none)
+	if (event == EV_none) {
 		c->nv = next;
+		c->now = next.time;	/* judge() has seen that it is no earlier than what was */
+	}
 	return event;
 }
 
@@ -123,6 +125,12 @@ ticket_answered(struct crypto *c, const uint8_t *text, size_t len_bytes)
 		return;
 	}
 	event = remember(c, &ticket);
+	/* Forgotten by an operator, or by an org whose memory was restored: the invite decides. */
+	if (event == EV_none && ticket.verdict == VERDICT_refuse && ticket.reason == REASON_unknown && c->config.invite.bytes > 0 && !c->member) {
+		c->unknown = 1;
+		ask_challenge(c);
+		return;
+	}
 	if (event == EV_none && ticket.verdict == VERDICT_refuse)
 		event = ask_reason(ticket.reason);
 	if (event == EV_none)

@@ -204,6 +204,7 @@ a_refusal_stops_and_leaves_no_boot_without_a_ticket(void **state)
 		struct doc_ticket t = asked_for(NULL);
 		struct tpm_state kept;
 
+		crypto.config.invite.bytes = 0;		/* with one, unknown is an enrolment: below */
 		t.reason = rows[i].reason;
 		org_give(&t);
 		play_expect(MSG_crypto_failed);
@@ -222,6 +223,23 @@ a_refusal_stops_and_leaves_no_boot_without_a_ticket(void **state)
 		assert_int_equal(play.detail, EV_net_no_link);
 		play_close();
 	}
+}
+
+static void
+who_is_unknown_and_invited_enrols(void **state)
+{
+	struct doc_ticket t = asked_for(NULL);
+
+	(void)state;
+	t.reason = REASON_unknown;
+	org_give(&t);
+	org_challenge();
+	org_expect_enrol();
+	assert_int_equal(fake.state.offline_max, 0);	/* the refusal is remembered all the same */
+	org_posted_event(EV_net_short);
+	play_expect(MSG_crypto_failed);
+	assert_int_equal(play.event, EV_org_offline_spent);
+	play_close();
 }
 
 static void
@@ -417,6 +435,7 @@ main(void)
 		cmocka_unit_test(a_short_or_long_answer_is_none),
 		cmocka_unit_test(a_challenge_that_is_not_the_orgs_is_not_answered),
 		cmocka_unit_test(a_refusal_stops_and_leaves_no_boot_without_a_ticket),
+		cmocka_unit_test(who_is_unknown_and_invited_enrols),
 		cmocka_unit_test(boots_without_a_ticket_are_counted),
 		cmocka_unit_test(what_does_not_come_ends_offline),
 		cmocka_unit_test(after_a_net_worker_that_dies_all_is_asked_anew),

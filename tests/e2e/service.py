@@ -91,6 +91,7 @@ class Service:
             self.proc.terminate()
             self.proc.wait(timeout=START_S)
             self.reader.join(timeout=START_S)
+            self.proc.stderr.close()
             self.proc = None
 
     def close(self):
@@ -133,6 +134,7 @@ class Service:
         self._database("UPDATE node SET share = ? WHERE name = ?", share, name)
 
     def config(self, name="config-org", **options):
-        wanted = {"enrol": "org", "org": self.url, "org_ca": os.path.join(self.data, "ca.crt")}
+        wanted = {"enrol": "org", "org_ca": os.path.join(self.data, "ca.crt")}
         wanted.update(options)
+        wanted.setdefault("org", self.url if self.port else None)
         return self.org.config(name, **wanted)

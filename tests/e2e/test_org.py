@@ -50,11 +50,13 @@ class Org(unittest.TestCase):
 
     def node(self, name, approve=True, **options):
         """A machine with an empty cache and an invite of its own; svc: whose."""
-        svc = options.pop("svc", self.svc)
-        invite = svc.invite("--name", name, *(("--approve",) if approve else ()))
-        config = svc.config("config-" + name, net_wait=NET_WAIT_S, link_wait=LINK_WAIT_S, invite=invite, **options)
-        image = self.org.image(config, name="preboot-" + name, modules=service.NIC)
+        image = self.image(name, *(("--approve",) if approve else ()), **options)
         return preboot.Node(self.org.path(name), self.org, slots=4, slot_mib=32, image=image)
+
+    def image(self, name, *invited, svc=None, **options):
+        svc = svc or self.svc
+        config = svc.config("config-" + name, net_wait=NET_WAIT_S, link_wait=LINK_WAIT_S, invite=svc.invite("--name", name, *invited), **options)
+        return self.org.image(config, name="preboot-" + name, modules=service.NIC)
 
     def boots(self, node, *wanted, **options):
         boot = node.power_on(extra=options.pop("extra", service.NETWORK), stop_on=JUMP + "|" + STOPPED, timeout_s=150, **options)
@@ -92,8 +94,11 @@ class Org(unittest.TestCase):
         self.svc.tool("node revoke", "refused")
         self.stops(node, 913)
         self.stops(node, 921, extra=SILENT)         # no cable helps whoever was refused
-        self.svc.tool("node approve", "refused")
-        self.boots(node, "from slot 0")
+        # Revoked is for good: forgotten, and enrolled anew with another invite, which comes in another image.
+        self.svc.tool("node forget", "refused")
+        self.stops(node, 916)
+        node.image = self.image("refused-again", "--approve")
+        self.boots(node, "enrolled with the org", "from slot 0")
         self.boots(node, "offline: boot 1 of 3", extra=SILENT)
 
     # What is booted.
@@ -138,9 +143,9 @@ class Org(unittest.TestCase):
         svc.tool("generation floor", 2, "--group", "raised")
         self.boots(node, "floor 2")
         # In the TPM from then on: what is under it is out, whatever the disk says.
-        org_tool = preboot.org_tool
-        org_tool("cache", "drop", node.cache, self.id["two"])
-        self.stops(node, 404, 921, extra=SILENT)
+        preboot.org_tool("cache", "drop", node.cache, self.id["two"], "--force")
+        boot = self.stops(node, 605, extra=SILENT)
+        self.assertIn(404, preboot.codes(boot))
 
     # Without an org.
 
