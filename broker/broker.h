@@ -27,8 +27,9 @@ struct broker {
 	uint64_t progress_bytes;		/* last printed */
 	uint64_t retry_wait_s, link_wait_s, net_wait_s;		/* of config */
 	uint32_t stops;				/* in a row before this boot, as the store says */
+	uint32_t begun;				/* RECORD_begun or RECORD_ticket: the present attempt */
 	uint32_t watchdog_s;			/* of the present attempt; 0: none wanted */
-	uint8_t recording[RECORD_stopped + 1];	/* asked of the store that runs now, and not answered */
+	uint8_t recording[RECORD_LAST + 1];	/* asked of the store that runs now, and not answered */
 	struct candidate candidate;		/* of the present attempt */
 	struct msg_crypto_want want;		/* the last one forwarded: its answer must be about the same */
 	struct msg_crypto_keep keep;		/* likewise */

@@ -34,7 +34,7 @@ store_started(struct broker *b)
 		step_expect_at_least(b, STEP_MS);
 		break;
 	case PHASE(RECORD):
-		step_record(b, RECORD_begun, 0);
+		step_record(b, b->begun, 0);
 		break;
 	default:
 		break;		/* it may have something to record yet; nobody waits for it */

@@ -198,6 +198,7 @@ on_crypto_chosen(struct broker *b, const struct msg_crypto_chosen *body)
 {
 	char id[33];
 
+	b->begun = body->cause == CHOSEN_ticket ? RECORD_ticket : RECORD_begun;
 	b->candidate = body->c;
 	b->progress_bytes = 0;
 	if (body->c.slot == SLOT_NONE)
@@ -247,7 +248,7 @@ on_crypto_verified(struct broker *b, const struct msg_crypto_verified *body)
 		print_checkpoint(7, "attempt not recorded");
 		step_load(b);
 	} else
-		step_record(b, RECORD_begun, 0);
+		step_record(b, b->begun, 0);
 }
 
 static void

@@ -253,7 +253,8 @@ struct msg_crypto_verified {
 };
 
 /* --- RECORD --- */
-enum { RECORD_begun = 1, RECORD_failed = 2, RECORD_stopped = 3 };
+enum { RECORD_begun = 1, RECORD_failed = 2, RECORD_stopped = 3, RECORD_ticket = 4, RECORD_LAST = RECORD_ticket };	/* ticket: begun, and comes
+									first from then on: the org's last word */
 struct msg_broker_record {
 	uint8_t id[ID_BYTES];	/* RECORD_stopped: zero, it is about no generation */
 	uint32_t slot;

@@ -111,6 +111,7 @@ int cache_write_journal(int fd, struct cache_journal *journal);		/* next sequenc
  * What happens to a journal: pure.
  *   put      the id becomes row 0 with a clean history (a known id keeps healthy); the last row falls out, but never the last healthy one
  *   begun    attempts + 1, booted = id, stops = 0; an unknown id gets a row behind the others
+ *   first    the row becomes row 0 as it is: a ticket named it, and without one it is the first to be tried from then on; no such row: nothing
  *   failed   failed = event; an unknown id gets a row as well
  *   healthy  attempts = 0, failed = 0, healthy = 1 and the journal's healthy = id; -ENOENT: no such row
  *   stopped  stops as told, at most STOPS_MAX: the broker counts on from what it was offered, for begun has set it to 0 meanwhile
@@ -119,6 +120,7 @@ int cache_write_journal(int fd, struct cache_journal *journal);		/* next sequenc
  */
 void cache_journal_put(struct cache_journal *journal, const uint8_t id[ID_BYTES]);
 void cache_journal_begun(struct cache_journal *journal, const uint8_t id[ID_BYTES]);
+void cache_journal_first(struct cache_journal *journal, const uint8_t id[ID_BYTES]);
 void cache_journal_failed(struct cache_journal *journal, const uint8_t id[ID_BYTES], uint32_t event);
 void cache_journal_stopped(struct cache_journal *journal, uint32_t stops);
 int cache_journal_healthy(struct cache_journal *journal, const uint8_t id[ID_BYTES]);

@@ -133,6 +133,19 @@ cache_journal_begun(struct cache_journal *journal, const uint8_t id[ID_BYTES])
 }
 
 void
+cache_journal_first(struct cache_journal *journal, const uint8_t id[ID_BYTES])
+{
+	unsigned row = find(journal, id);
+	struct cache_entry e;
+
+	if (row == NO_ROW || is_nobody(id))
+		return;
+	e = journal->entry[row];
+	memmove(&journal->entry[1], &journal->entry[0], row * sizeof e);
+	journal->entry[0] = e;
+}
+
+void
 cache_journal_failed(struct cache_journal *journal, const uint8_t id[ID_BYTES], uint32_t event)
 {
 	struct cache_entry *e = row_of(journal, id);

@@ -267,7 +267,7 @@ check_crypto_verified(const struct msg_crypto_verified *body)
 int
 check_broker_record(const struct msg_broker_record *body)
 {
-	if (body->what < RECORD_begun || body->what > RECORD_stopped)
+	if (body->what < RECORD_begun || body->what > RECORD_LAST)
 		return 3;
 	/* Zeros are an unused row of the journal. */
 	if (check_all_zero(body->id, sizeof body->id) != (body->what == RECORD_stopped))
@@ -284,7 +284,7 @@ check_broker_record(const struct msg_broker_record *body)
 int
 check_store_recorded(const struct msg_store_recorded *body)
 {
-	if (body->what < RECORD_begun || body->what > RECORD_stopped)
+	if (body->what < RECORD_begun || body->what > RECORD_LAST)
 		return 1;
 	return body->event == EV_none || known_of_store(body->event) ? 0 : 2;
 }

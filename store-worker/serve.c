@@ -217,9 +217,11 @@ record(struct store *store, const struct msg_broker_record *body)
 	rc = cache_read_journal(store->disk, &journal);
 	if (rc != 0 && rc != -ENODATA)
 		return EV_cache_io;
-	if (body->what == RECORD_begun)
+	if (body->what == RECORD_begun || body->what == RECORD_ticket) {
 		cache_journal_begun(&journal, body->id);
-	else if (body->what == RECORD_stopped)
+		if (body->what == RECORD_ticket)
+			cache_journal_first(&journal, body->id);
+	} else if (body->what == RECORD_stopped)
 		cache_journal_stopped(&journal, body->stops);
 	else
 		cache_journal_failed(&journal, body->id, body->event);

@@ -209,6 +209,7 @@ is revoked_boots_nothing "$(node request 1 2 12)" 'refuse revoked floor 2'
 "$org" invite svc --approve >inv 2>err; is revoked_stays_out "$(node enrol 1 "$(cat inv)")" revoked
 yes forget n forget kiosk.1
 is forgotten "$(node request 1 2 12)" 'refuse unknown floor 0'
+is former_invite_is_dead "$(node enrol 1 "$(cat invite1)")" invite
 is comes_anew "$(node enrol 1 "$(cat inv)" "$escrow")" none
 is anew_with_another_share "$([ "$(node share 1)" != "$share" ] && echo another)" another
 

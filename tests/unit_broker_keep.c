@@ -90,7 +90,9 @@ what_was_fetched_is_kept_and_booted(void **state)
 	verified(2);
 	take(PEER_store, MSG_broker_record);
 	assert_int_equal(((const struct msg_broker_record *)(const void *)got.body)->slot, 2);
-	say(PEER_store, MSG_store_recorded);
+	assert_int_equal(((const struct msg_broker_record *)(const void *)got.body)->what, RECORD_ticket);
+	peer_say(rig.end[PEER_store], MSG_store_recorded, &(struct msg_store_recorded){ .what = RECORD_ticket });
+	settle();
 	take(PEER_crypto, MSG_broker_load);
 	loads_and_jumps();
 	close_rig();

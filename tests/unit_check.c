@@ -47,7 +47,9 @@ record_and_load(void **state)
 	TRY(broker_record, 4, (b.what = 2, b.event = 0));
 	TRY(broker_record, 4, (b.what = 2, b.event = 600));
 	TRY(broker_record, 3, b.what = 0);
-	TRY(broker_record, 3, b.what = 4);
+	TRY(broker_record, 3, b.what = 5);
+	TRY(broker_record, 0, (b.what = 4, b.event = 0));
+	TRY(broker_record, 4, (b.what = 4, b.event = EV_load_kernel));
 	TRY(broker_record, 1, (b.what = 3, b.slot = 0, b.stops = 1));
 	TRY(broker_record, 0, (memset(b.id, 0, sizeof b.id), b.what = 3, b.slot = 0, b.stops = 1));
 	TRY(broker_record, 0, (memset(b.id, 0, sizeof b.id), b.what = 3, b.slot = 0, b.stops = 4));
@@ -56,7 +58,7 @@ record_and_load(void **state)
 	TRY(broker_record, 2, (memset(b.id, 0, sizeof b.id), b.what = 3));
 	TRY(broker_record, 4, (memset(b.id, 0, sizeof b.id), b.what = 3, b.slot = 0, b.event = EV_load_kernel));
 	ZERO(broker_record, 5, stops);
-	RANGE(store_recorded, 1, what, 1u, 3u);
+	RANGE(store_recorded, 1, what, 1u, 4u);
 	EVENT_STORE(store_recorded, 2, event);
 	ZERO(broker_load, 1, zero);
 	RANGE(crypto_handover, 1, kernel_bytes, 1u, GIB);

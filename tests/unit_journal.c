@@ -59,6 +59,25 @@ put_of_a_known_id_keeps_that_it_was_healthy(void **state)
 }
 
 static void
+what_a_ticket_names_comes_first(void **state)
+{
+	struct cache_journal j = JOURNAL(1, 2, 3), before;
+
+	(void)state;
+	assert_int_equal(cache_journal_healthy(&j, id(3)), 0);
+	cache_journal_begun(&j, id(3));
+	cache_journal_first(&j, id(3));
+	ASSERT_ROWS(&j, 3, 1, 2);
+	assert_int_equal(j.entry[0].attempts, 1);	/* its history stays */
+	assert_int_equal(j.entry[0].healthy, 1);
+	before = j;
+	cache_journal_first(&j, id(3));
+	cache_journal_first(&j, id(9));		/* no such row */
+	cache_journal_first(&j, id(0));
+	assert_memory_equal(&j, &before, sizeof j);
+}
+
+static void
 the_ninth_put_pushes_the_last_row_out(void **state)
 {
 	struct cache_journal j = JOURNAL(1, 2, 3, 4, 5, 6, 7, 8);
@@ -370,6 +389,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(put_makes_row_0_with_a_clean_history),
 		cmocka_unit_test(put_of_a_known_id_keeps_that_it_was_healthy),
+		cmocka_unit_test(what_a_ticket_names_comes_first),
 		cmocka_unit_test(the_ninth_put_pushes_the_last_row_out),
 		cmocka_unit_test(the_last_healthy_is_never_pushed_out),
 		cmocka_unit_test(begun_counts_to_255_and_makes_a_row_behind_the_others),

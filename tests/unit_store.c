@@ -89,6 +89,21 @@ progress_is_told_every_8_mib_and_at_most_24_times(void **state)
 }
 
 static void
+what_a_ticket_named_is_offered_first_from_then_on(void **state)
+{
+	uint32_t event;
+
+	(void)state;
+	assert_int_equal(ask_survey(offers, &event), 3);
+	assert_int_not_equal(offers[0].slot, 1);
+	assert_int_equal(ask_record(11, RECORD_ticket, EV_none), EV_none);
+	assert_int_equal(ask_survey(offers, &event), 3);
+	assert_int_equal(offers[0].slot, 1);
+	assert_int_equal(offers[0].attempts, 1);
+	assert_int_equal(offers[0].flags & OFFER_fallback, 0);
+}
+
+static void
 an_attempt_and_its_failure_are_in_the_journal(void **state)
 {
 	struct cache_journal j;
@@ -381,6 +396,7 @@ main(void)
 		ON_STORE(survey_offers_what_is_there_in_the_journals_order),
 		ON_STORE(every_part_comes_byte_for_byte_and_its_descriptor_is_closed),
 		ON_STORE(progress_is_told_every_8_mib_and_at_most_24_times),
+		ON_STORE(what_a_ticket_named_is_offered_first_from_then_on),
 		ON_STORE(an_attempt_and_its_failure_are_in_the_journal),
 		ON_STORE(stops_in_a_row_are_counted_until_an_attempt_begins),
 		ON_STORE(the_node_id_is_written_when_it_differs_and_only_then),

@@ -162,6 +162,7 @@ int store_invite_find(struct store *store, const uint8_t digest[32], struct stor
 int store_invite_number(struct store *store, uint64_t number, struct store_invite *out);		/* -ENOENT */
 int store_invite_use(struct store *store, uint64_t number, const uint8_t ek_digest[32], const uint8_t node[NODE_BYTES], uint64_t when);
 int store_invite_revoke(struct store *store, uint64_t number, uint64_t when);
+int store_invite_revoke_of(struct store *store, const uint8_t node[NODE_BYTES], uint64_t when);	/* all that this node has used */
 int store_invites(struct store *store, int (*visit)(void *arg, const struct store_invite *invite), void *arg);	/* by number */
 
 /* Between the enrol document and the proof. */

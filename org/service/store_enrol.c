@@ -118,6 +118,19 @@ store_invite_revoke(struct store *store, uint64_t number, uint64_t when)
 }
 
 int
+store_invite_revoke_of(struct store *store, const uint8_t node[NODE_BYTES], uint64_t when)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = sql_prepare(store, "UPDATE invite SET revoked = ? WHERE used_node = ? AND revoked = 0", &stmt);
+
+	if (rc == 0) {
+		sql_bind_number(stmt, 1, when);
+		sql_bind_bytes(stmt, 2, node, NODE_BYTES);
+	}
+	return sql_run(store, stmt, rc);
+}
+
+int
 store_invites(struct store *store, int (*visit)(void *arg, const struct store_invite *invite), void *arg)
 {
 	struct store_invite invite = { .number = 0 };
