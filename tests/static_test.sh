@@ -38,6 +38,13 @@ if grep -nE '\bsec_[a-z]|luks_key|node_secret' broker/*.c store-worker/*.c kexec
 	no "secrets only in crypto-worker" "$(grep -lE '\bsec_[a-z]|luks_key|node_secret' broker/*.c store-worker/*.c kexec-worker/*.c net-worker/*.c ipc/*.c policy/*.c)"
 else ok "secrets only in crypto-worker"; fi
 
+# So are TLS's in net-worker: no other program has the code that could make one.  A label of RFC 8446, 7.1, is in whoever derives keys.
+holders=
+for p in init broker store-worker crypto-worker kexec-worker net-link net-worker; do
+	if grep -q 'c hs traffic' "build/bin/$p"; then holders="$holders$p "; fi
+done
+if [ "$holders" = "net-worker " ]; then ok "only net-worker has TLS"; else no "only net-worker has TLS" "in: $holders"; fi
+
 # The house style's hard numbers.
 long=$(git ls-files '*.c' '*.h' | grep -v '^tests/' | xargs wc -l | awk '$2 != "total" && $1 > 400 { print $2 " " $1 }')
 if [ -z "$long" ]; then ok "no file of the product over 400 lines"; else no "file over 400 lines" "$long"; fi
