@@ -126,29 +126,9 @@ dispatch(struct crypto *c)
 	const void *body = frame.body;
 
 	switch ((enum msg_id)frame.id) {
-#define ON(name) case MSG_##name: on_##name(c, body); return;
-	ON(store_offer)
-	ON(store_offered)
-	ON(store_filled)
-	ON(broker_lost)
-	ON(broker_next)
-	ON(broker_load)
-	ON(kexec_loaded)
-	ON(broker_ask)
-	ON(broker_offline)
-	ON(net_got)
-	ON(net_posted)
-	ON(store_kept)
-#undef ON
-	case MSG_link_lease: case MSG_link_failed: case MSG_init_linked: case MSG_init_unlinked: case MSG_crypto_get: case MSG_crypto_post:
-	case MSG_net_progress: case MSG_crypto_enrolled: case MSG_crypto_ticket: case MSG_crypto_offline: case MSG_crypto_keep:
-	case MSG_crypto_closed: case MSG_crypto_failed: case MSG_crypto_want: case MSG_crypto_refused: case MSG_crypto_node:
-	case MSG_crypto_surveyed: case MSG_crypto_chosen: case MSG_crypto_none: case MSG_crypto_supplied: case MSG_crypto_rejected:
-	case MSG_crypto_verified: case MSG_crypto_handover: case MSG_crypto_wiped: case MSG_crypto_unloaded: case MSG_broker_start:
-	case MSG_broker_survey: case MSG_broker_record: case MSG_broker_go: case MSG_broker_reboot: case MSG_broker_stop:
-	case MSG_broker_arm: case MSG_init_armed: case MSG_init_started: case MSG_store_progress: case MSG_store_recorded:
-	case MSG_none: case MSG_LAST_PLUS_1:
-		break;
+#define TO_crypto(name) on_##name(c, body); return;
+#define NOT_OURS break;
+#include "dispatch.def"
 	}
 	crypto_exit(c, EXIT_BUG);	/* not ours to receive: admit() lets none of them through */
 }

@@ -168,29 +168,19 @@ on_crypto_post(struct net *net, const struct msg_crypto_post *post)
 	return worker_send(net->channel, &net->state, MSG_net_posted, &posted, NULL);
 }
 
-/* Total over the table: a row to net without a handler does not compile, any other is refused. */
-#define TO_init(name)	return -EPROTO;
-#define TO_broker(name)	return -EPROTO;
-#define TO_store(name)	return -EPROTO;
-#define TO_crypto(name)	return -EPROTO;
-#define TO_kexec(name)	return -EPROTO;
-#define TO_link(name)	return -EPROTO;
 #define TO_net(name) \
 	{ \
 		struct msg_##name body; \
 		memcpy(&body, frame.body, sizeof body); \
 		return on_##name(net, &body); \
 	}
+#define NOT_OURS return -EPROTO;
 
 static int
 dispatch(struct net *net)
 {
 	switch ((enum msg_id)frame.id) {
-	case MSG_none:
-	case MSG_LAST_PLUS_1:
-		return -EPROTO;
-#define MSG(name, id, from, to, way, answers, under, max, fd, phases, next) case MSG_##name: TO_##to(name)
-#include "msg.def"
+#include "dispatch.def"
 	}
 	return -EPROTO;
 }

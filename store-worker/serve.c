@@ -263,29 +263,19 @@ on_crypto_node(struct store *store, const struct msg_crypto_node *body)
 	return 0;
 }
 
-/* Total over the table: a row to store without a handler does not compile, any other is refused. */
-#define TO_init(name)	return -EPROTO;
-#define TO_broker(name)	return -EPROTO;
-#define TO_crypto(name)	return -EPROTO;
-#define TO_kexec(name)	return -EPROTO;
-#define TO_link(name)	return -EPROTO;
-#define TO_net(name)	return -EPROTO;
 #define TO_store(name) \
 	{ \
 		struct msg_##name body; \
 		memcpy(&body, frame.body, sizeof body); \
 		return on_##name(store, &body); \
 	}
+#define NOT_OURS return -EPROTO;
 
 static int
 dispatch(struct store *store)
 {
 	switch ((enum msg_id)frame.id) {
-	case MSG_none:
-	case MSG_LAST_PLUS_1:
-		return -EPROTO;
-#define MSG(name, id, from, to, way, answers, under, max, fd, phases, next) case MSG_##name: TO_##to(name)
-#include "msg.def"
+#include "dispatch.def"
 	}
 	return -EPROTO;
 }
