@@ -14,8 +14,13 @@
 #include "tls.h"
 
 enum {
-	PROGRESS_LEAST = 8 << 20,	/* bytes between two net_progress */
-	PROGRESS_MOST = 24,		/* of one image: the broker takes 255 in an attempt, of five workers with two images each */
+	PROGRESS_LEAST = 8 << 20,	/* bytes between two net_progress, */
+	PROGRESS_MOST = 24,		/* so many of one image, */
+	/*
+	 * and one in so long, for the broker takes silence for an end: a slow host is no hanging worker.  The broker takes 255 in an attempt: of
+	 * four workers with two images each, and in the twenty minutes that the network may take.
+	 */
+	PROGRESS_MS = 30000,
 };
 
 static struct frame frame;
@@ -62,17 +67,22 @@ net_init(struct net *net, int channel, uint32_t maker_uid, const struct doc_conf
 struct progress {
 	struct net *net;
 	struct msg_net_progress told;
-	uint64_t step;
+	uint64_t step, next;	/* bytes */
+	uint64_t told_ms;
 };
 
-/* done may fall, where a download begins anew: what was told is not told again. */
+/* done may fall, where a download begins anew: what was told for its bytes is not told again. */
 static int
 tell(void *context, uint64_t done)
 {
 	struct progress *p = context;
+	uint64_t now = clock_ms();
 
-	if (done < p->told.done_bytes + p->step)
+	if (done < p->next && now - p->told_ms < PROGRESS_MS)
 		return 0;
+	if (done >= p->next)
+		p->next = done + p->step;
+	p->told_ms = now;
 	p->told.done_bytes = done;
 	return worker_send(p->net->channel, &p->net->state, MSG_net_progress, &p->told, NULL);
 }
@@ -126,6 +136,8 @@ on_crypto_get(struct net *net, const struct msg_crypto_get *get)
 		progress.step = (get->len_bytes + PROGRESS_MOST - 1) / PROGRESS_MOST;
 		if (progress.step < PROGRESS_LEAST)
 			progress.step = PROGRESS_LEAST;
+		progress.next = progress.step;
+		progress.told_ms = clock_ms();
 		order.progress = tell;
 		order.context = &progress;
 	}

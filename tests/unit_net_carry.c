@@ -32,6 +32,7 @@ static uint64_t time_set;
 static int tls_rc;
 static char last_request[70000], last_host[300];
 static unsigned last_index;
+static uint64_t piece_ms;	/* an image's 16 KiB take so long */
 
 /* --- what tls.c would do --- */
 
@@ -69,6 +70,7 @@ host(unsigned index, const char *request, struct fake_reply *r)
 		n = sprintf(text, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", IMAGE_BYTES);
 		memset(text + n, 'k', IMAGE_BYTES);
 		n += IMAGE_BYTES;
+		r->piece_ms = piece_ms;
 	} else
 		n = sprintf(text, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
 	r->data = text;
@@ -110,6 +112,7 @@ begin(void)
 	net_init(&net, pair[1], (uint32_t)getuid(), &config);
 	fake_hosts = net.fetch.host;
 	fake_now_ms = 0;
+	piece_ms = 0;
 }
 
 static int
@@ -186,6 +189,28 @@ what_is_got(void **state)
 		assert_memory_equal(last_request, want, strlen(want));
 		(void)close(fd);
 	}
+}
+
+/*
+ * A host that is slow and steady is told of while the broker waits (STEP_MS and some, for at most 20 minutes), not only every 8 MiB: a
+ * net-worker that seems to hang is killed, and the next one begins anew.
+ */
+static void
+slow_is_not_silent(void **state)
+{
+	const struct msg_crypto_get get = get_of(PART_initramfs, IMAGE_BYTES);
+	int fd = memfd(IMAGE_BYTES, SEALS_FILL);
+	struct msg_net_got got;
+	unsigned progress;
+
+	(void)state;
+	piece_ms = 600;		/* 27 kB/s: 8 MiB take 5 minutes */
+	assert_int_equal(ask(&get, fd), 1);
+	got = answer(&progress);
+	assert_true(got.event == 0 && got.len_bytes == IMAGE_BYTES);
+	assert_in_range(fake_now_ms, 1000 * 1000, 20 * 60 * 1000);
+	assert_in_range(progress, fake_now_ms / 60000, fake_now_ms / 30000 + 3);	/* each minute at least; and few: they are counted */
+	(void)close(fd);
 }
 
 static void
@@ -342,6 +367,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(what_is_got, setup),
+		cmocka_unit_test_setup(slow_is_not_silent, setup),
 		cmocka_unit_test_setup(what_is_posted, setup),
 		cmocka_unit_test_setup(memfds_that_are_none, setup),
 		cmocka_unit_test_setup(configs, setup),
