@@ -212,6 +212,55 @@ a_share_is_made_once(void **state)
 	assert_int_equal(sql_execute(store, "UPDATE node SET seen = 1"), 0);
 }
 
+/* Is it in the database's file, or in its write-ahead log? */
+static int
+is_in_files(const uint8_t bytes[32])
+{
+	static const char *const endings[] = { "", "-wal" };
+	char name[sizeof path + 4];
+	uint8_t *text;
+	int found = 0;
+
+	for (unsigned i = 0; i < 2; i++) {
+		FILE *file;
+		size_t n;
+
+		(void)snprintf(name, sizeof name, "%s%s", path, endings[i]);
+		file = fopen(name, "r");
+		assert_non_null(file);
+		text = malloc(1 << 20);
+		assert_non_null(text);
+		n = fread(text, 1, 1 << 20, file);
+		assert_in_range(n, 0, (1 << 20) - 1);		/* all of it */
+		for (size_t at = 0; at + 32 <= n; at++)
+			found += memcmp(text + at, bytes, 32) == 0;
+		free(text);
+		(void)fclose(file);
+	}
+	return found;
+}
+
+/* What is forgotten is gone: a machine that was put away, and a copy of the database made later, do not open its disk together. */
+static void
+a_forgotten_share_is_in_no_file(void **state)
+{
+	uint8_t share[32], other[32];
+
+	(void)state;
+	make_member(1);
+	make_member(2);
+	node_of(2, &node);
+	assert_int_equal(registry_share(store, node.node, other), 0);
+	node_of(1, &node);
+	assert_int_equal(registry_share(store, node.node, share), 0);
+	assert_true(is_in_files(share));
+	assert_int_equal(registry_revoke(store, node.node), 0);
+	assert_true(is_in_files(share));
+	assert_int_equal(registry_forget(store, node.node), 0);
+	assert_false(is_in_files(share));
+	assert_true(is_in_files(other));
+}
+
 /* --- used challenges ------------------------------------------------------------------------------------------------------------- */
 
 static int
@@ -248,6 +297,21 @@ used_challenges_are_bounded(void **state)
 	assert_int_equal(redeem(REDEEMED_MAX, NOW + 10, NOW), -EAGAIN);
 	assert_int_equal(redeem(REDEEMED_MAX, NOW + 20, NOW + 10), 0);
 	assert_int_equal(redeem(0, NOW + 20, NOW + 10), 0);
+	assert_int_equal(store_commit(store), 0);
+}
+
+/* The machine had a clock that was years ahead, once: what was used then is over now, or the service would be full some day, for good. */
+static void
+challenges_of_a_clock_that_was_ahead_do_not_stay(void **state)
+{
+	const uint64_t ahead = NOW + 10 * UINT64_C(31557600);
+
+	(void)state;
+	assert_int_equal(store_begin(store), 0);
+	assert_int_equal(redeem(0, ahead + 3600, ahead), 0);
+	for (uint64_t i = 1; i <= REDEEMED_MAX; i++)
+		assert_int_equal(redeem(i, NOW + 3602 + i, NOW + i), 0);	/* the longest that one may be good: none of these is lost */
+	assert_int_equal(redeem(REDEEMED_MAX, NOW + 3602 + REDEEMED_MAX, NOW + REDEEMED_MAX), -EEXIST);
 	assert_int_equal(store_commit(store), 0);
 }
 
@@ -389,7 +453,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		ON_STORE(who_may_boot), ON_STORE(what_was_measured_counts), ON_STORE(learning_accepts_what_was_refused_last),
 		ON_STORE(a_pending_ones_measurements_are_not_learned), ON_STORE(what_a_request_said_is_kept), ON_STORE(a_ticket_is_recorded),
-		ON_STORE(a_share_is_made_once), ON_STORE(a_challenge_is_used_once), ON_STORE(used_challenges_are_bounded),
+		ON_STORE(a_share_is_made_once), ON_STORE(a_forgotten_share_is_in_no_file),
+		ON_STORE(a_challenge_is_used_once), ON_STORE(used_challenges_are_bounded),
+		ON_STORE(challenges_of_a_clock_that_was_ahead_do_not_stay),
 		ON_STORE(a_node_is_found_by_the_begin_of_its_id), ON_STORE(ten_thousand_nodes),
 	};
 

@@ -128,8 +128,6 @@ finish(struct store *store, const struct store_enrolment *e, const struct store_
 	rc = there ? store_node_update(store, node) : store_node_put(store, node);
 	if (rc == 0 && invite->used == 0)
 		rc = store_invite_use(store, invite->number, e->ek_digest, e->node, now);
-	if (rc == 0)
-		rc = store_enrolment_drop(store, e->ek_digest);
 	(void)snprintf(what, sizeof what, "%s%s, EK %s, certificate %s, invite %" PRIu64, node->state == NODE_member ? "member" : "pending",
 	    there ? " again" : "", hex_text(e->ek_digest, sizeof e->ek_digest, hex),
 	    e->ek_cert.bytes == 0 ? "none" : e->ek_verified ? "verified" : "unverified", invite->number);	/* fits */
@@ -158,6 +156,8 @@ registry_prove(struct store *store, const struct doc_proof *proof, uint64_t now,
 	}
 	if (rc == 0 && *reason == REASON_none)
 		rc = finish(store, &e, &invite, &node, there, now, who);
+	if (rc == 0)		/* a proof is good for one answer: each is signed, and entered in the log */
+		rc = store_enrolment_drop(store, e.ek_digest);
 	if (rc == 0 && *reason == REASON_none)
 		*reason = node.state == NODE_member ? REASON_none : REASON_pending;
 	return rc;

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "service.h"
 
@@ -82,13 +83,13 @@ registry_forget(struct store *store, const uint8_t node[NODE_BYTES])
 		rc = refuse("it is a member: what is forgotten with it (its share of the disk key, its escrow) does not come back; revoke it first");
 	if (rc == 0)
 		rc = store_enrolment_drop(store, n.ek_digest);
-	/* Its image has the invite still: what was revoked and forgotten must not come back by itself. */
-	if (rc == 0)
-		rc = store_invite_revoke_of(store, node, (uint64_t)time(NULL));
+	if (rc == 0)		/* it lies in an image yet, and would let the same one in again */
+		rc = store_invite_revoke_used(store, n.ek_digest, (uint64_t)time(NULL));
 	if (rc == 0)
 		rc = store_node_forget(store, node);
 	(void)snprintf(what, sizeof what, "EK %s%s", hex_text(n.ek_digest, sizeof n.ek_digest, hex), n.has_share ? ", its share is gone" : "");
-	return registry_finish(store, rc, "forget", node, what);
+	rc = registry_finish(store, rc, "forget", node, what);
+	return rc != 0 ? rc : store_tidy(store);
 }
 
 /* "PCR 4, 11 and resetCount", as far as they differ. */

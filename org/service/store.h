@@ -35,6 +35,8 @@ void store_close(struct store *store);	/* takes NULL */
 int store_begin(struct store *store);
 int store_commit(struct store *store);
 void store_abort(struct store *store);
+/* What was deleted is in no file of the database any more, unless another process looks at it just now.  Outside of a transaction. */
+int store_tidy(struct store *store);
 
 /* --- generations: store_generation.c --------------------------------------------------------------------------------------------- */
 
@@ -162,7 +164,7 @@ int store_invite_find(struct store *store, const uint8_t digest[32], struct stor
 int store_invite_number(struct store *store, uint64_t number, struct store_invite *out);		/* -ENOENT */
 int store_invite_use(struct store *store, uint64_t number, const uint8_t ek_digest[32], const uint8_t node[NODE_BYTES], uint64_t when);
 int store_invite_revoke(struct store *store, uint64_t number, uint64_t when);
-int store_invite_revoke_of(struct store *store, const uint8_t node[NODE_BYTES], uint64_t when);	/* all that this node has used */
+int store_invite_revoke_used(struct store *store, const uint8_t ek_digest[32], uint64_t when);	/* those that this EK used */
 int store_invites(struct store *store, int (*visit)(void *arg, const struct store_invite *invite), void *arg);	/* by number */
 
 /* Between the enrol document and the proof. */
@@ -183,6 +185,7 @@ enum {
 	ENROLMENTS_MAX = 1024,			/* under way at a time: some 3 KiB each */
 	ENROLMENTS_INVITE_MAX = 8,		/* of these, with one invite: whoever knows one cannot keep the others out */
 	REDEEMED_MAX = 65536,			/* challenges that were used and are not over yet */
+	REDEEMED_LONGEST_S = 3610,		/* none is good for longer: serve's --challenge-seconds is 3600 at most */
 };
 
 /* Takes the place of one for the same EK.  What is over is taken away first.  -EAGAIN: too many are under way. */
@@ -193,6 +196,7 @@ int store_enrolment_drop(struct store *store, const uint8_t ek_digest[32]);
 /*
  * Uses a challenge that is good until then: -EEXIST: it was used before; -EAGAIN: REDEEMED_MAX.  To be asked once the quote is found good,
  * so that only nodes and holders of an invite add to it.  Challenges that are over are forgotten: a later one has to be refused by its time.
+ * So are those of a former process whose clock was ahead, which its key makes worthless anyway: else they would stay until then.
  */
 int store_redeem(struct store *store, const uint8_t challenge[32], uint64_t until, uint64_t now);
 

@@ -118,14 +118,14 @@ store_invite_revoke(struct store *store, uint64_t number, uint64_t when)
 }
 
 int
-store_invite_revoke_of(struct store *store, const uint8_t node[NODE_BYTES], uint64_t when)
+store_invite_revoke_used(struct store *store, const uint8_t ek_digest[32], uint64_t when)
 {
 	sqlite3_stmt *stmt = NULL;
-	int rc = sql_prepare(store, "UPDATE invite SET revoked = ? WHERE used_node = ? AND revoked = 0", &stmt);
+	int rc = sql_prepare(store, "UPDATE invite SET revoked = ? WHERE used_ek = ? AND revoked = 0", &stmt);
 
 	if (rc == 0) {
 		sql_bind_number(stmt, 1, when);
-		sql_bind_bytes(stmt, 2, node, NODE_BYTES);
+		sql_bind_bytes(stmt, 2, ek_digest, 32);
 	}
 	return sql_run(store, stmt, rc);
 }
@@ -280,6 +280,8 @@ store_redeem(struct store *store, const uint8_t challenge[32], uint64_t until, u
 	uint64_t span = 0;
 	int rc = change(store, "DELETE FROM redeemed WHERE until <= ?", now);
 
+	if (rc == 0)
+		rc = change(store, "DELETE FROM redeemed WHERE until > ?", now + REDEEMED_LONGEST_S);
 	/* a number is one more than the greatest: from least to greatest there are at least as many numbers as rows, found without counting */
 	if (rc == 0)
 		rc = ask(store, "SELECT coalesce((SELECT max(number) FROM redeemed) - (SELECT min(number) FROM redeemed) + ?, 0)", 1, &span);

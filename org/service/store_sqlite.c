@@ -205,7 +205,8 @@ open_database(const char *path, unsigned patience_ms, struct store **out)
 		return rc;
 	}
 	(void)sqlite3_busy_timeout(store->db, (int)patience_ms);
-	rc = sql_execute(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;");
+	rc = sql_execute(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; "
+	    "PRAGMA secure_delete = ON;");	/* a share that is forgotten is not to be found in a free page */
 	if (rc == 0)
 		rc = migrate(store);
 	if (rc != 0)
@@ -260,4 +261,11 @@ store_abort(struct store *store)
 {
 	if (sqlite3_get_autocommit(store->db) == 0)
 		(void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);	/* the first error was told */
+}
+
+/* secure_delete wipes pages; the write-ahead log still has them as they were. */
+int
+store_tidy(struct store *store)
+{
+	return sql_execute(store, "PRAGMA wal_checkpoint(TRUNCATE)");
 }
