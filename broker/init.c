@@ -76,7 +76,7 @@ start_broker(void)
 	broker_fd = pair[0];
 }
 
-/* Kills what is left of a program that is to be replaced.  It is reaped when it ends: one that hangs in the disk's driver must not hold init. */
+/* Kills what is left of a program that is to be replaced or has had its say.  It is reaped when it ends: one that hangs in the disk's driver must not hold init. */
 static void
 end(enum peer program)
 {
@@ -138,14 +138,19 @@ end_network(void)
 		give_up("cannot drop CAP_NET_ADMIN", "");
 }
 
-/* One lease per boot: then nothing can change the network any more. */
+/*
+ * One lease per boot: then nothing can change the network any more.  net-link has had its say; one that was taken over would not end by itself
+ * and keep its socket, bound to the interface, until the jump.
+ */
 static void
 on_link_lease(const struct msg_link_lease *body)
 {
 	struct msg_init_linked linked = { 0 };
 	struct msg_init_unlinked unlinked = { 0 };
-	int rc = network_apply(&prepared, body);
+	int rc;
 
+	end(PEER_link);
+	rc = network_apply(&prepared, body);
 	if (rc == 0)
 		end_network();
 	unlinked.error = (uint32_t)-rc;

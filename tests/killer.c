@@ -3,11 +3,13 @@
  * Puts a tracer beside PID 1 and becomes the real init (/init.real), unchanged.  The tracer follows every program with ptrace(2),
  * reads the messages that they send and receive, and ends or holds one program at one message.  What it did is one line KILLER.
  * Told by words of the kernel's command line, which PID 1 gets as its environment (words with a dot it would not get):
- *   kill_program=store              whom: init, broker, store, crypto, kexec
- *   kill_message=crypto_want        when: a row of msg.def, any, or tpm_CODE: a TPM command by its hexadecimal code
+ *   kill_program=store              whom: init, broker, store, crypto, kexec, link, net
+ *   kill_message=crypto_want        when: a row of msg.def, any, dhcp: what net-link sends, or tpm_CODE: a TPM command by its
+ *                                   hexadecimal code
  *   kill_when=after                 before, after: at its sender; received: at its receiver; routed: at the broker on its way
  *   kill_count=1 kill_times=1       from which match on, and how often
- *   kill_how=kill                   kill: SIGKILL; exit: its next system call is exit_group(2); hang: never goes on; look: nothing
+ *   kill_how=kill                   kill: SIGKILL; exit: its next system call is exit_group(2); hang: never goes on, and when somebody
+ *                                   ends it there is one more line; look: nothing
  *   kill_timeouts=0                 after a hang, so many waits of 10 s and more end after 2 s: the deadline's effect without its wait
  */
 #include <errno.h>
@@ -26,8 +28,9 @@
 
 #include "killer.h"
 
-const char *const programs[PEER_COUNT] = { "init", "broker", "store", "crypto", "kexec" };
-const char *const paths[PEER_COUNT] = { "/init.real", "/bin/broker", "/bin/store-worker", "/bin/crypto-worker", "/bin/kexec-worker" };
+const char *const programs[PEER_COUNT] = { "init", "broker", "store", "crypto", "kexec", "link", "net" };
+const char *const paths[PEER_COUNT] = { "/init.real", "/bin/broker", "/bin/store-worker", "/bin/crypto-worker", "/bin/kexec-worker",
+	"/bin/net-link", "/bin/net-worker" };
 const char *const whens[WHEN_COUNT] = { "before", "after", "received", "routed" };
 static const char *const hows[HOW_COUNT] = { "kill", "exit", "hang", "look" };
 
@@ -124,8 +127,11 @@ follow(void)
 		if (pid <= 0)
 			continue;
 		t = task_of(pid);
-		if (!WIFSTOPPED(status))
+		if (!WIFSTOPPED(status)) {
+			if (t->held)
+				say("KILLER gone %s, signal %d", programs[t->program], WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 			t->pid = 0;
+		}
 		else if (sig == (SIGTRAP | 0x80))
 			on_syscall(t);
 		else if (event == PTRACE_EVENT_STOP && sig != SIGTRAP)

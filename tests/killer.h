@@ -16,7 +16,7 @@ enum { TASKS = 32, NOBODY = -1 };
 struct task {
 	pid_t pid;		/* 0: none */
 	int program, next;	/* enum peer or NOBODY; next: what an execve under way begins */
-	int looked, exits, near;
+	int looked, exits, near, held;
 	uint64_t nr, args[6];	/* of the system call under way */
 };
 

@@ -50,6 +50,7 @@ act(struct task *t, const char *name)
 	if (order.how == HOW_hang) {
 		if (victim != t)
 			say("KILLER broken: only who stands at the message can be held");
+		victim->held = 1;
 		say("KILLER held %s at %s %s", programs[order.program], name, whens[order.when]);
 		interrupt_others(victim);
 		return victim != t;

@@ -15,7 +15,7 @@
 
 #include "killer.h"
 
-enum { LONG_S = 10, SHORT_S = 2, TPM_HEAD = 10, FD_TPM = 5 /* peer.def */ };
+enum { LONG_S = 10, SHORT_S = 2, TPM_HEAD = 10, FD_TPM = 5, FD_UDP = 5 /* peer.def */ };
 
 static int
 fetch(pid_t pid, uint64_t at, void *to, size_t len)
@@ -90,6 +90,8 @@ entered(struct task *t)
 		shorten(t);
 	else if (t->nr == SYS_write)
 		return tpm_command(t, WHEN_before);
+	else if (t->nr == SYS_sendmsg && t->program == PEER_link && t->args[0] == FD_UDP)
+		return at(t, "dhcp", WHEN_before);
 	else if (t->nr == SYS_sendmsg && (id = message(t)) != MSG_none && msg_table[id].from == t->program)
 		return at(t, msg_table[id].name, WHEN_before);
 	return 1;
