@@ -5,6 +5,7 @@
 #pragma GCC diagnostic ignored "-Wswitch-enum"
 #include <mbedtls/asn1.h>
 #include <mbedtls/error.h>
+#include <mbedtls/oid.h>
 #include <mbedtls/sha256.h>
 #include <mbedtls/ssl.h>
 #include <mbedtls/x509_crt.h>

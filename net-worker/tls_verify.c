@@ -84,7 +84,8 @@ verify_certificate(void *context, mbedtls_x509_crt *crt, int depth, uint32_t *fl
 	*flags &= ~(uint32_t)MBEDTLS_X509_BADCERT_FUTURE;
 	if (depth > 0)
 		return 0;
-	if (v->host->kind != HOST_name && !has_address(crt, v->host))
+	/* A name the library has compared; but without subjectAltName with the common name, which is no host's (RFC 9525, 2). */
+	if (v->host->kind == HOST_name ? !mbedtls_x509_crt_has_ext_type(crt, MBEDTLS_X509_EXT_SUBJECT_ALT_NAME) : !has_address(crt, v->host))
 		*flags |= MBEDTLS_X509_BADCERT_CN_MISMATCH;
 	if (v->pin != NULL && !has_pin(crt, v->pin))
 		*flags |= MBEDTLS_X509_BADCERT_OTHER;

@@ -71,14 +71,14 @@ class Pki:
         subprocess.run(["openssl", *args], check=True, cwd=self.folder, capture_output=True)
 
     def issue(self, names, key="ec:P-256", usage="serverAuth", issuer=None, ca=False, subject="host"):
-        """(certificate, key) as paths; valid from an hour ago for 100 days."""
+        """(certificate, key) as paths; valid from an hour ago for 100 days.  names None: no subjectAltName."""
         self.made += 1
         issuer, stem = issuer or self.name, f"{self.name}-{self.made}"
         kind, _, detail = key.partition(":")
         option = {"ec": "ec_paramgen_curve", "rsa": "rsa_keygen_bits", "rsa-pss": "rsa_keygen_bits"}[kind]
         with open(self.path(f"{stem}.ext"), "w", encoding="ascii") as f:
             f.write("basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n" if ca else
-                    f"basicConstraints=critical,CA:FALSE\nextendedKeyUsage={usage}\nsubjectAltName={names}\n")
+                    f"basicConstraints=critical,CA:FALSE\nextendedKeyUsage={usage}\n" + (f"subjectAltName={names}\n" if names else ""))
         self.run("genpkey", "-algorithm", kind.upper(), "-pkeyopt", f"{option}:{detail}", "-out", f"{stem}.key")
         self.run("req", "-new", "-key", f"{stem}.key", "-subj", f"/CN={subject}", "-out", f"{stem}.csr")
         self.run("x509", "-req", "-in", f"{stem}.csr", "-CA", f"{issuer}.crt", "-CAkey", f"{issuer}.key", "-set_serial", str(100 + self.made),

@@ -260,6 +260,8 @@ def wrong_ca():
 def wrong_name():
     for names in ("DNS:other.test", "DNS:test", "DNS:xorg.test", "DNS:org.test.evil", "IP:127.0.0.1", "email:org@test", "URI:https://org.test"):
         expect(says(b"x"), "net_certificate", 4, pair=CA.issue(names, subject="org.test"), most=SLACK)
+    # a common name is anything that a person was given, and no host's name (RFC 9525, 2)
+    expect(says(b"x"), "net_certificate", 4, pair=CA.issue(None, subject="org.test"), most=SLACK)
     expect(says(b"x"), 0, pair=CA.issue("DNS:other.test,DNS:ORG.test"))
 
 
