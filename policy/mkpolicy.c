@@ -121,7 +121,7 @@ make_filter(const struct rule *const *rules, size_t n)
 	    seccomp_arch_remove(ctx, seccomp_arch_native()) != 0))
 		fail("seccomp_arch_add");
 	for (size_t i = 0; i < n; i++) {
-		struct scmp_arg_cmp args[2] = { { 0 }, { 0 } };
+		struct scmp_arg_cmp args[CONDITIONS_MAX] = { { 0 } };
 		int rc;
 
 		for (unsigned c = 0; c < rules[i]->conditions; c++)

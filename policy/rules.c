@@ -20,10 +20,12 @@
 #include "rules.h"
 
 #define COND(arg, op, value, value_text) { (arg), OP_##op, (uint64_t)(value), value_text }
-#define ALLOW(nr, why) { __FILE__, #nr, __NR_##nr, 0, { { 0 }, { 0 } }, why },
-#define ALLOW_IF(nr, arg, op, value, why) { __FILE__, #nr, __NR_##nr, 1, { COND(arg, op, value, #value), { 0 } }, why },
+#define ALLOW(nr, why) { __FILE__, #nr, __NR_##nr, 0, { { 0 }, { 0 }, { 0 } }, why },
+#define ALLOW_IF(nr, arg, op, value, why) { __FILE__, #nr, __NR_##nr, 1, { COND(arg, op, value, #value), { 0 }, { 0 } }, why },
 #define ALLOW_IF2(nr, arg, op, value, arg2, op2, value2, why) \
-	{ __FILE__, #nr, __NR_##nr, 2, { COND(arg, op, value, #value), COND(arg2, op2, value2, #value2) }, why },
+	{ __FILE__, #nr, __NR_##nr, 2, { COND(arg, op, value, #value), COND(arg2, op2, value2, #value2), { 0 } }, why },
+#define ALLOW_IF3(nr, arg, op, value, arg2, op2, value2, arg3, op3, value3, why) \
+	{ __FILE__, #nr, __NR_##nr, 3, { COND(arg, op, value, #value), COND(arg2, op2, value2, #value2), COND(arg3, op3, value3, #value3) }, why },
 
 static const struct rule init_rules[] = {
 #include "init.def"

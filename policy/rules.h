@@ -5,7 +5,7 @@
  * Not linked into any program of the image: there the finished filter is all that is left.
  *
  *   ALLOW(nr, "why")                                          ALLOW_IF(nr, arg, op, value, "why")
- *   ALLOW_IF2(nr, arg, op, value, arg, op, value, "why")      both must hold
+ *   ALLOW_IF2(nr, arg, op, value, arg, op, value, "why")      both must hold; ALLOW_IF3: all three
  *
  * Arguments are compared as what they are to the kernel's entry, 64 bits, unsigned.
  */
@@ -23,12 +23,14 @@ struct condition {
 	const char *value_text;
 };
 
+enum { CONDITIONS_MAX = 3 };
+
 struct rule {
 	const char *file;	/* "base.def": where the row stands */
 	const char *name;	/* of the system call */
 	long nr;		/* as this build's headers have it; mkpolicy compares it with libseccomp's */
-	unsigned conditions;	/* 0..2 */
-	struct condition condition[2];
+	unsigned conditions;	/* 0..CONDITIONS_MAX */
+	struct condition condition[CONDITIONS_MAX];
 	const char *why;
 };
 
