@@ -94,6 +94,7 @@ struct news {
 	int address;	/* 1: the interface has one */
 	int carrier;	/* 1: it has one, 0: not; -1: nothing said */
 	int lost;	/* 1: there was too much, and some is lost */
+	unsigned count;	/* of what came */
 };
 
 static void
@@ -111,6 +112,7 @@ take_news(uint32_t index, struct news *news)
 		if (n > 0 && from.nl_pid == 0) {
 			int carrier = news_has_carrier(bytes, n, index);
 
+			news->count++;
 			news->address |= news_has_address(bytes, n, index);
 			news->carrier = carrier >= 0 ? carrier : news->carrier;
 		}
@@ -131,6 +133,8 @@ ask_kernel(uint8_t *question, size_t len_bytes)
 	return sendmsg(GIVEN_link_netlink, &hdr, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len_bytes ? 0 : -errno;
 }
 
+static int more_news;	/* 1: has_carrier() has read past news, maybe of an interface that had been asked about before */
+
 /* The answer is there when the question is sent. */
 static int
 has_carrier(uint32_t index)
@@ -139,10 +143,12 @@ has_carrier(uint32_t index)
 	struct news news;
 
 	news_ask_carrier(question, index);
-	do
+	do {
 		if (ask_kernel(question, sizeof question) != 0)
 			return 0;
-	while (take_news(index, &news), news.lost);
+		take_news(index, &news);
+		more_news |= news.lost || news.count > 1;
+	} while (news.lost);
 	return news.carrier == 1;
 }
 
@@ -153,11 +159,17 @@ wait_for_interface(void)
 	enum found found;
 	int woken;
 
-	while ((found = link_find(GIVEN_link_udp, &config, has_carrier, &interface)) != FOUND_up) {
+	for (;;) {
 		struct news news;
 
+		more_news = 0;
+		found = link_find(GIVEN_link_udp, &config, has_carrier, &interface);
+		if (found == FOUND_up)
+			return;
 		if (now_ms() >= over)
 			failed(found == FOUND_none ? EV_net_interface : EV_net_no_link, 0);
+		if (more_news)
+			continue;	/* nothing would wake us for it again */
 		wait_until(over, NULL, &woken);
 		if (woken)
 			take_news(0, &news);	/* that something is new is all that matters */

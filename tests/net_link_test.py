@@ -361,6 +361,24 @@ class Interfaces(Case):
         self.assertNotIn("UP", flags["eth0"])        # brought up, and down again: the lease is not for them
         self.assertNotIn("UP", flags["eth2"])
 
+    def test_news_of_one_while_others_are_asked(self):
+        """A carrier that comes just behind another interface's news, while the rest is still being asked, is not slept over."""
+        for n in range(40):
+            self.nic("a%d" % n, MAC, up=False)
+        self.nic("other", "52:54:00:12:34:aa", up=False)
+        ip("-n", self.node, "link", "set", "other", "up")
+        batch = os.path.join(self.dir, "batch")
+        with open(batch, "w") as f:
+            f.write("link set to-other up\nlink set to-eth0 up\n")
+        for _ in range(20):
+            ip("-n", self.world, "link", "set", "to-eth0", "down")
+            ip("-n", self.world, "link", "set", "to-other", "down")
+            r = self.fixed(interface=MAC, link_wait=5)
+            r.until("started")
+            ip("-n", self.world, "-batch", batch)
+            self.assertEqual(r.end().lease["interface"], "eth0")
+            self.assertLess(r.seconds, 4)
+
     def test_by_mac(self):
         self.nic("eth1", "52:54:00:12:34:aa")
         r = self.fixed(interface="52:54:00:12:34:AA").end()
