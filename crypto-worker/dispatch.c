@@ -24,7 +24,7 @@ on_store_offered(struct crypto *c, const struct msg_store_offered *body)
 static void
 on_store_filled(struct crypto *c, const struct msg_store_filled *body)
 {
-	/* An answer to what was asked of a store-worker that is gone says nothing. */
+	/* An answer to what was asked of a store-worker that is gone says nothing.  Which part it is about we know: it is what was asked. */
 	if (c->want_fd < 0 || body->number != c->want.number)
 		return;
 	if (c->state.phase == PHASE(SURVEY))

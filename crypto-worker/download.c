@@ -172,8 +172,8 @@ download_kept(struct crypto *c, const struct msg_store_kept *body)
 {
 	if (!c->keeping || body->number != c->keep.number)
 		return;
-	if (body->event == EV_none && body->part < PART_LAST)
-		keep(c, body->part + 1);
+	if (body->event == EV_none && c->keep.part < PART_LAST)
+		keep(c, c->keep.part + 1);
 	else
 		kept(c, body->event == EV_none ? body->slot : SLOT_NONE);
 }

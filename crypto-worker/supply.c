@@ -215,7 +215,7 @@ supply_filled(struct crypto *c, const struct msg_store_filled *body)
 
 	if (body->event != 0)
 		supply_reject(c, (enum event)body->event);
-	else if (body->part == PART_kernel) {
+	else if (c->want.part == PART_kernel) {
 		c->kernel_fd = want_take(c);
 		want_part(c, offer->said.slot, PART_initramfs, offer->verified.manifest.initramfs_size);
 	} else {

@@ -147,7 +147,7 @@ survey_filled(struct crypto *c, const struct msg_store_filled *body)
 		(void)close(fd);	/* given up */
 		c->current++;
 		survey_next(c);
-	} else if (body->part == PART_manifest) {
+	} else if (c->want.part == PART_manifest) {
 		c->manifest_fd = fd;
 		want_part(c, offer->said.slot, PART_minisig, offer->said.minisig_bytes);
 	} else {

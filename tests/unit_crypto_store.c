@@ -223,6 +223,37 @@ an_answer_to_another_question_is_none(void **state)
 	play_close();
 }
 
+/*
+ * A store that says another part than it was asked for, and a broker that lets it pass: the kernel's place was given to memory of the
+ * initramfs's size, and looking at it ended crypto-worker (SIGBUS), or took a kernel with bytes behind it that nobody has signed.
+ */
+static void
+an_answer_about_another_part_is_about_what_was_asked(void **state)
+{
+	(void)state;
+	play_to_survey();
+	play_offers(1, 0);
+	for (uint32_t part = PART_manifest; part <= PART_LAST; part++) {
+		struct msg_store_filled wrong = { .slot = 7, .part = part == PART_initramfs ? PART_kernel : part + 1 };
+		uint64_t len;
+		const void *bytes;
+		uint32_t id;
+
+		while ((id = play_hear()) != MSG_crypto_want) {
+			assert_true(id == MSG_crypto_node || id == MSG_crypto_surveyed || id == MSG_crypto_chosen);
+			if (id == MSG_crypto_surveyed)
+				play_say(MSG_broker_next);
+		}
+		assert_int_equal(play.want.part, part);
+		bytes = peer_part(&newest, part, &len);
+		assert_int_equal(pwrite(play.want_fd, bytes, len, 0), (ssize_t)len);
+		wrong.number = play.want.number;
+		play_tell(MSG_store_filled, &wrong);
+	}
+	assert_int_equal(play_serve(one, 1), MSG_crypto_verified);
+	play_close();
+}
+
 static void
 a_store_that_gives_up_or_accuses_is_heard_by_code(void **state)
 {
@@ -265,6 +296,7 @@ main(void)
 		cmocka_unit_test(lies_about_sizes_and_slots_are_refused),
 		cmocka_unit_test(thirty_two_offers_of_one_slot_are_eight_candidates),
 		cmocka_unit_test(an_answer_to_another_question_is_none),
+		cmocka_unit_test(an_answer_about_another_part_is_about_what_was_asked),
 		cmocka_unit_test(a_store_that_gives_up_or_accuses_is_heard_by_code),
 	};
 
