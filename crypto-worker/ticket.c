@@ -90,7 +90,7 @@ remember(struct crypto *c, const struct doc_ticket *t)
 
 	if (event == EV_none) {
 		c->nv = next;
-		c->now = next.time;	/* judge() has seen that it is no earlier than what was */
+		c->now = next.time;	/* judge(): neither the last ticket's nor the build's is later */
 	}
 	return event;
 }

@@ -34,6 +34,7 @@ documents(void)
 {
 	org_serve_part(&newest);
 	assert_int_equal(play.get.what, PART_manifest);
+	assert_int_equal(play.get.time, NOW + 2);	/* the ticket's: a certificate that was over by then is over */
 	org_serve_part(&newest);
 	play_expect(MSG_crypto_chosen);
 	assert_int_equal(play.cause, CHOSEN_ticket);
@@ -274,6 +275,29 @@ a_slot_that_is_damaged_is_fetched_anew(void **state)
 	play_close();
 }
 
+/* A broker that lets pass what is about another part: which one was kept, and which comes next, is for crypto-worker to know. */
+static void
+an_answer_about_another_part_does_not_lead(void **state)
+{
+	(void)state;
+	to_download();
+	documents();
+	org_serve_part(&newest);
+	org_serve_part(&newest);
+	for (uint32_t part = PART_manifest; part <= PART_LAST; part++) {
+		struct msg_store_kept kept = { .slot = 5, .part = part == PART_manifest ? PART_LAST : PART_manifest };
+
+		play_expect(MSG_crypto_keep);
+		assert_int_equal(play.keep.part, part);
+		kept.number = play.keep.number;
+		play_tell(MSG_store_kept, &kept);
+	}
+	play_expect(MSG_crypto_supplied);
+	play_expect(MSG_crypto_verified);
+	assert_int_equal(play.about.slot, 5);
+	play_close();
+}
+
 static void
 nothing_left_and_no_boot_without_a_ticket(void **state)
 {
@@ -300,6 +324,7 @@ main(void)
 		cmocka_unit_test(what_changes_afterwards_is_rejected),
 		cmocka_unit_test(a_worker_that_dies_on_the_way),
 		cmocka_unit_test(a_slot_that_is_damaged_is_fetched_anew),
+		cmocka_unit_test(an_answer_about_another_part_does_not_lead),
 		cmocka_unit_test(nothing_left_and_no_boot_without_a_ticket),
 	};
 
