@@ -52,8 +52,9 @@ ask_failed(struct crypto *c, enum event event)
 
 	get_drop(c);
 	c->open = 0;
+	sodium_memzero(c->secrets->share_key, sizeof c->secrets->share_key);
 	if (denied != EV_none)
-		crypto_fail(c, denied, event);	/* the detail is why there is no ticket */
+		crypto_fail(c, denied, denied == EV_org_offline_spent ? (uint32_t)event : crypto_detail(c, denied));	/* why no ticket came */
 	body.boots = (uint32_t)c->nv.offline;
 	body.most = (uint32_t)offline_most(c);
 	crypto_send(c, MSG_crypto_offline, &body);

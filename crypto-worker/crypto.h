@@ -95,6 +95,7 @@ _Noreturn void crypto_exit(struct crypto *c, int status);	/* wipes first */
 /* end.c */
 void crypto_send(struct crypto *c, uint32_t id, const void *body);
 _Noreturn void crypto_fail(struct crypto *c, enum event event, uint32_t detail);
+uint32_t crypto_detail(const struct crypto *c, enum event event);	/* the TPM's response code, behind an event of its own; else 0 */
 void wipe_secrets(struct crypto *c);	/* the struct */
 void crypto_wipe(struct crypto *c);	/* that, the keys in the hand-over, and what the TPM's half holds */
 

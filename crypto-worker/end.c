@@ -32,6 +32,12 @@ crypto_send(struct crypto *c, uint32_t id, const void *body)
 		crypto_exit(c, EXIT_PEER);
 }
 
+uint32_t
+crypto_detail(const struct crypto *c, enum event event)
+{
+	return event / 100 == 2 ? tpm_detail(c->tpm) : 0;
+}
+
 _Noreturn void
 crypto_fail(struct crypto *c, enum event event, uint32_t detail)
 {

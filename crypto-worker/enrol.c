@@ -103,7 +103,7 @@ take_owner(struct crypto *c)
 		event = tpm_take_owner(c->tpm, c->secrets->auths, c->secrets->auths + TPM_AUTH_BYTES);
 	sodium_memzero(c->secrets->auths, sizeof c->secrets->auths);
 	if (event != EV_none)
-		crypto_fail(c, event, tpm_detail(c->tpm));	/* the next boot comes here again: nothing is half done */
+		crypto_fail(c, event, crypto_detail(c, event));	/* the next boot comes here again: nothing is half done */
 }
 
 static void

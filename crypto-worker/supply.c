@@ -112,7 +112,7 @@ supply_next(struct crypto *c)
 		crypto_exit(c, 0);
 	}
 	if (c->ticketed && (denied = offline_count(c)) != EV_none)
-		crypto_fail(c, denied, 0);
+		crypto_fail(c, denied, crypto_detail(c, denied));
 	choose(c, i, (c->offers[i].said.flags & OFFER_fallback) != 0 ? CHOSEN_fallback : CHOSEN_newest);
 }
 

@@ -120,7 +120,6 @@ ticket_answered(struct crypto *c, const uint8_t *text, size_t len_bytes)
 	if (event == EV_none)
 		event = judge(c, &ticket);
 	if (event != EV_none) {
-		sodium_memzero(c->secrets->share_key, sizeof c->secrets->share_key);
 		ask_failed(c, event);
 		return;
 	}
@@ -136,7 +135,7 @@ ticket_answered(struct crypto *c, const uint8_t *text, size_t len_bytes)
 	if (event == EV_none)
 		event = open_share(c, &ticket);
 	if (event != EV_none)
-		crypto_fail(c, event, 0);
+		crypto_fail(c, event, crypto_detail(c, event));
 	survey_floor(c);
 	c->ticketed = 1;
 	memcpy(c->ticket_id, ticket.generation, sizeof c->ticket_id);

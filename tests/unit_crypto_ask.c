@@ -206,6 +206,7 @@ a_refusal_stops_and_leaves_no_boot_without_a_ticket(void **state)
 
 		crypto.config.invite.bytes = 0;		/* with one, unknown is an enrolment: below */
 		t.reason = rows[i].reason;
+		crypto.config.enrol = ENROL_none;	/* or who is not known would enrol: unit_crypto_enrol.c */
 		org_give(&t);
 		play_expect(MSG_crypto_failed);
 		assert_int_equal(play.event, rows[i].event);
@@ -300,9 +301,11 @@ what_does_not_come_ends_offline(void **state)
 	assert_int_equal(play.offline.event, EV_net_connect);
 	play_close();
 	(void)asked_for(&newest);
+	assert_false(sodium_is_zero(crypto.secrets->share_key, 32));
 	org_posted_event(EV_net_slow);
 	play_expect(MSG_crypto_offline);
 	assert_int_equal(play.offline.event, EV_net_slow);
+	assert_true(sodium_is_zero(crypto.secrets->share_key, 32));	/* nothing more is sealed to it */
 	play_close();
 	org_open();
 	fake.quote = EV_tpm_ak;
@@ -310,6 +313,21 @@ what_does_not_come_ends_offline(void **state)
 	org_challenge();
 	play_expect(MSG_crypto_offline);
 	assert_int_equal(play.offline.event, EV_tpm_ak);
+	play_close();
+}
+
+static void
+what_cannot_be_remembered_is_not_done(void **state)
+{
+	struct doc_ticket t = asked_for(&newest);
+
+	(void)state;
+	fake.state_write = EV_tpm_error;
+	org_give(&t);
+	play_expect(MSG_crypto_failed);
+	assert_int_equal(play.event, EV_tpm_error);
+	assert_int_equal(play.detail, 0x99d);		/* the TPM's own word: the code alone says nothing */
+	assert_null(crypto.secrets);
 	play_close();
 }
 
@@ -438,6 +456,7 @@ main(void)
 		cmocka_unit_test(who_is_unknown_and_invited_enrols),
 		cmocka_unit_test(boots_without_a_ticket_are_counted),
 		cmocka_unit_test(what_does_not_come_ends_offline),
+		cmocka_unit_test(what_cannot_be_remembered_is_not_done),
 		cmocka_unit_test(after_a_net_worker_that_dies_all_is_asked_anew),
 		cmocka_unit_test(the_floor_of_a_ticket_puts_candidates_out),
 		cmocka_unit_test(the_share_is_opened_with_the_requests_key_alone),
