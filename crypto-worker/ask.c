@@ -127,7 +127,7 @@ ask_got(struct crypto *c, const struct msg_net_got *body)
 		event = ask_signed(c, DOC_challenge, text, n, &challenge, sizeof challenge, EV_org_challenge);
 	if (event != EV_none)
 		ask_failed(c, event);
-	else if (c->config.enrol == ENROL_org && (c->nv.time == 0 || c->unknown) && !c->member)	/* no ticket ever: the org may not know this node */
+	else if (enrol_wanted(c))
 		enrol_ask(c, challenge.challenge);
 	else
 		ticket_ask(c, challenge.challenge);

@@ -23,6 +23,7 @@ void ask_failed(struct crypto *c, enum event event);
 enum event ask_reason(uint8_t reason);
 
 /* enrol.c */
+int enrol_wanted(const struct crypto *c);
 void enrol_ask(struct crypto *c, const uint8_t challenge[HASH_BYTES]);
 void enrol_answered(struct crypto *c, uint32_t what, const uint8_t *text, size_t len_bytes);
 

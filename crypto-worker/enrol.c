@@ -40,6 +40,13 @@ escrow(const struct crypto *c, struct doc_enrol *enrol)
 	return rc;
 }
 
+/* Without a ticket ever the org may not know this node; with one it may have forgotten it, and has said so.  Once in a boot. */
+int
+enrol_wanted(const struct crypto *c)
+{
+	return c->config.enrol == ENROL_org && (c->nv.time == 0 || c->unknown) && !c->member;
+}
+
 void
 enrol_ask(struct crypto *c, const uint8_t challenge[HASH_BYTES])
 {

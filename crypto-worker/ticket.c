@@ -124,9 +124,9 @@ ticket_answered(struct crypto *c, const uint8_t *text, size_t len_bytes)
 		return;
 	}
 	event = remember(c, &ticket);
-	/* Forgotten by an operator, or by an org whose memory was restored: the invite decides. */
-	if (event == EV_none && ticket.verdict == VERDICT_refuse && ticket.reason == REASON_unknown && c->config.invite.bytes > 0 && !c->member) {
-		c->unknown = 1;
+	c->unknown = ticket.reason == REASON_unknown;
+	if (event == EV_none && c->unknown && enrol_wanted(c)) {
+		sodium_memzero(c->secrets->share_key, sizeof c->secrets->share_key);
 		ask_challenge(c);
 		return;
 	}

@@ -230,6 +230,66 @@ a_refusal_says_why(void **state)
 	play_close();
 }
 
+/* It has had tickets, and an operator has forgotten it, or the service lost its records: its word is signed, and for this very request. */
+static void
+to_unknown(uint8_t enrol)
+{
+	struct doc_ticket t;
+
+	org_open();
+	crypto.config.enrol = enrol;
+	org_to_ask(one, 1, NULL);
+	org_challenge();
+	org_expect_request();
+	t = org_ticket(NULL);
+	t.reason = REASON_unknown;
+	org_give(&t);
+}
+
+static void
+a_node_that_the_org_has_forgotten_could_never_enrol_again(void **state)
+{
+	struct doc_membership m;
+	struct doc_ticket t;
+
+	(void)state;
+	for (int again = 0; again < 2; again++) {
+		to_unknown(ENROL_org);
+		assert_true(sodium_is_zero(crypto.secrets->share_key, 32));
+		org_challenge();
+		org_expect_enrol();
+		credential = a_credential();
+		org_answer(DOC_credential, &credential);
+		take_proof();
+		m = a_membership(REASON_none);
+		org_answer(DOC_membership, &m);
+		play_expect(MSG_crypto_enrolled);
+		org_challenge();
+		org_expect_request();
+		t = org_ticket(again ? NULL : &newest);
+		if (again)
+			t.reason = REASON_unknown;	/* a member just now: not once more */
+		org_give(&t);
+		play_expect(again ? MSG_crypto_failed : MSG_crypto_ticket);
+		if (again)
+			assert_int_equal(play.event, EV_org_unknown);
+		else
+			assert_int_equal(fake.state.offline_max, 4);
+		play_close();
+	}
+	/* Where nobody is to be enrolled it ends there. */
+	to_unknown(ENROL_none);
+	play_expect(MSG_crypto_failed);
+	assert_int_equal(play.event, EV_org_unknown);
+	play_close();
+	/* And an enrolment that does not come to its end leaves what the refusal left: no boot without a ticket. */
+	to_unknown(ENROL_org);
+	org_challenge();
+	org_expect_enrol();
+	org_posted_event(EV_net_slow);
+	ends_with(EV_net_slow, "cut after the refusal");
+}
+
 static void
 a_tpm_that_fails_on_the_way(void **state)
 {
@@ -276,6 +336,7 @@ main(void)
 		cmocka_unit_test(no_other_credential_is_opened),
 		cmocka_unit_test(no_other_membership_is_one),
 		cmocka_unit_test(a_refusal_says_why),
+		cmocka_unit_test(a_node_that_the_org_has_forgotten_could_never_enrol_again),
 		cmocka_unit_test(a_tpm_that_fails_on_the_way),
 	};
 
