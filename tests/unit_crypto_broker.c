@@ -5,7 +5,9 @@
 #include <errno.h>
 
 #include "crypto_handover.h"
+#include "crypto_org.h"
 #include "exits.h"
+#include "fake_tpm.h"
 
 /* crypto-worker in each of its phases; whether a message is due there, by hand from DESIGN.md section 3. */
 static int
@@ -79,11 +81,52 @@ a_broker_that_says_it_twice_ends_crypto_worker(void **state)
 	play_close();
 }
 
+/* The same where there is an organisation: waiting for the network, for a challenge, for a ticket. */
+static void
+a_broker_that_lies_about_the_network_ends_crypto_worker(void **state)
+{
+	enum { IN_LINK, CHALLENGE_OPEN, REQUEST_OPEN, STAGES };
+	static const struct { unsigned stages; uint32_t id; } due[] = { { 7, MSG_store_offer }, { 7, MSG_store_offered }, { 7, MSG_broker_lost },
+		{ 1 << IN_LINK, MSG_broker_ask }, { 1 << IN_LINK, MSG_broker_offline }, { 1 << CHALLENGE_OPEN, MSG_net_got },
+		{ 1 << REQUEST_OPEN, MSG_net_posted } };
+	unsigned lies = 0;
+
+	(void)state;
+	for (unsigned stage = 0; stage < STAGES; stage++)
+		for (uint32_t id = 1; id < MSG_COUNT; id++) {
+			int is_due = 0;
+
+			for (unsigned i = 0; i < sizeof due / sizeof due[0]; i++)
+				is_due |= due[i].id == id && (due[i].stages >> stage & 1) != 0;
+			if (is_due)
+				continue;
+			org_open();
+			assert_int_equal(play_survey(one, 1, NULL), MSG_crypto_surveyed);
+			if (stage != IN_LINK)
+				play_say(MSG_broker_ask);
+			if (stage == CHALLENGE_OPEN)
+				play_expect(MSG_crypto_get);
+			if (stage == REQUEST_OPEN) {
+				org_challenge();
+				org_expect_request();
+			}
+			play_lie(id);
+			lies++;
+			assert_int_equal(play.ended, EXIT_PEER);
+			assert_null(crypto.secrets);
+			assert_int_equal(play_hear(), MSG_none);
+			assert_int_equal(fake.writes, 0);	/* nor is a boot counted */
+			play_close();
+		}
+	assert_int_equal(lies, STAGES * (MSG_COUNT - 1) - 13);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_broker_that_lies_ends_crypto_worker_without_a_key),
+		cmocka_unit_test(a_broker_that_lies_about_the_network_ends_crypto_worker),
 		cmocka_unit_test(a_broker_that_says_it_twice_ends_crypto_worker),
 	};
 
