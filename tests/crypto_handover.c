@@ -3,6 +3,7 @@
  * Outside the wall.  The keys that are due are computed here by HMAC alone, not by crypto-worker's code.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -18,6 +19,7 @@
 enum { PAD_LEAST = 4 };
 
 struct handed handed;
+const uint8_t *derived_share;
 
 static void
 mask(uint8_t bytes[KEY_BYTES])
@@ -37,6 +39,8 @@ masked_key(const uint8_t id[ID_BYTES], uint8_t out[KEY_BYTES], uint8_t prk[KEY_B
 		secret[i] = fake_secret(i);
 	assert_int_equal(crypto_auth_hmacsha256_init(&s, fake.org_key, sizeof fake.org_key), 0);
 	assert_int_equal(crypto_auth_hmacsha256_update(&s, secret, sizeof secret), 0);
+	if (derived_share != NULL)
+		assert_int_equal(crypto_auth_hmacsha256_update(&s, derived_share, KEY_BYTES), 0);
 	assert_int_equal(crypto_auth_hmacsha256_final(&s, prk), 0);
 	assert_int_equal(crypto_auth_hmacsha256_init(&s, prk, KEY_BYTES), 0);
 	assert_int_equal(crypto_auth_hmacsha256_update(&s, (const uint8_t *)"sallyport luks 1", 17), 0);
@@ -47,6 +51,42 @@ masked_key(const uint8_t id[ID_BYTES], uint8_t out[KEY_BYTES], uint8_t prk[KEY_B
 	mask(prk);
 	sodium_memzero(&s, sizeof s);
 	sodium_memzero(secret, sizeof secret);
+}
+
+unsigned
+masked_copies(const uint8_t masked[KEY_BYTES])
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	unsigned long from, to;
+	char line[512], rights[8];
+	unsigned n = 0;
+
+	assert_non_null(maps);
+	while (fgets(line, sizeof line, maps) != NULL) {
+		static uint8_t page[1 << 16];
+		int mem;
+
+		if (sscanf(line, "%lx-%lx %7s", &from, &to, rights) != 3 || rights[0] != 'r' || rights[1] != 'w' || to - from > 1ul << 28)
+			continue;
+		mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+		assert_true(mem >= 0);
+		for (unsigned long at = from; at < to; at += sizeof page - KEY_BYTES + 1) {
+			ssize_t len = pread(mem, page, to - at < sizeof page ? to - at : sizeof page, (off_t)at);
+
+			for (ssize_t i = 0; i + KEY_BYTES <= len; i++) {
+				unsigned k = 0;
+
+				while (k < KEY_BYTES && (page[i + k] ^ 0x5a) == masked[k])
+					k++;
+				n += k == KEY_BYTES && !(at + (unsigned long)i + KEY_BYTES > (unsigned long)page &&
+				    at + (unsigned long)i < (unsigned long)page + sizeof page);
+			}
+			sodium_memzero(page, sizeof page);
+		}
+		(void)close(mem);
+	}
+	(void)fclose(maps);
+	return n;
 }
 
 static int

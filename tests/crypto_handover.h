@@ -10,8 +10,12 @@ extern struct handed {
 	size_t tail_at;			/* where our archive begins, once check_archive() has found it */
 } handed;
 
+extern const uint8_t *derived_share;	/* the org's, behind the node secret in what keys are from; NULL: none */
+
 /* A generation's key and the PRK that it is from, XORed with 0x5a, so that no copy of them is the test's. */
 void masked_key(const uint8_t id[ID_BYTES], uint8_t out[KEY_BYTES], uint8_t prk[KEY_BYTES]);
+/* How often a masked string stands in what this process can write.  Planted ones are found: see unit_crypto_load.c. */
+unsigned masked_copies(const uint8_t masked[KEY_BYTES]);
 
 /* From power-on to the hand-over; the first slot is chosen. */
 void to_handover(struct generation *const slots[], unsigned n, const uint32_t flags[]);

@@ -35,6 +35,7 @@ unit_crypto_lost_DEP     = $(CRYPTO_DEP)
 unit_crypto_ask_DEP      = $(CRYPTO_DEP) tests/crypto_org
 unit_crypto_download_DEP = $(CRYPTO_DEP) tests/crypto_org
 unit_crypto_enrol_DEP    = $(CRYPTO_DEP) tests/crypto_org
+unit_crypto_share_DEP    = $(CRYPTO_DEP) tests/crypto_org
 unit_crypto_store_DEP    = $(CRYPTO_DEP)
 unit_verify_DEP          = $(VERIFY_DEP)
 unit_verify_manifest_DEP = $(VERIFY_DEP)

@@ -154,43 +154,6 @@ a_failure_on_the_way_hands_nothing_over(void **state)
 	}
 }
 
-/* How often a masked string stands in what this process can write.  Planted ones are found: see the caller. */
-static unsigned
-copies(const uint8_t masked[KEY_BYTES])
-{
-	FILE *maps = fopen("/proc/self/maps", "r");
-	unsigned long from, to;
-	char line[512], rights[8];
-	unsigned n = 0;
-
-	assert_non_null(maps);
-	while (fgets(line, sizeof line, maps) != NULL) {
-		static uint8_t page[1 << 16];
-		int mem;
-
-		if (sscanf(line, "%lx-%lx %7s", &from, &to, rights) != 3 || rights[0] != 'r' || rights[1] != 'w' || to - from > 1ul << 28)
-			continue;
-		mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
-		assert_true(mem >= 0);
-		for (unsigned long at = from; at < to; at += sizeof page - KEY_BYTES + 1) {
-			ssize_t len = pread(mem, page, to - at < sizeof page ? to - at : sizeof page, (off_t)at);
-
-			for (ssize_t i = 0; i + KEY_BYTES <= len; i++) {
-				unsigned k = 0;
-
-				while (k < KEY_BYTES && (page[i + k] ^ 0x5a) == masked[k])
-					k++;
-				n += k == KEY_BYTES && !(at + (unsigned long)i + KEY_BYTES > (unsigned long)page &&
-				    at + (unsigned long)i < (unsigned long)page + sizeof page);
-			}
-			sodium_memzero(page, sizeof page);
-		}
-		(void)close(mem);
-	}
-	(void)fclose(maps);
-	return n;
-}
-
 static void
 no_copy_of_key_or_node_secret_is_left_in_crypto_worker(void **state)
 {
@@ -201,14 +164,14 @@ no_copy_of_key_or_node_secret_is_left_in_crypto_worker(void **state)
 	for (unsigned i = 0; i < KEY_BYTES; i++)
 		secret[i] = (uint8_t)(fake_secret(i) ^ 0x5a);
 	masked_key(newest.id, key, prk);
-	assert_int_equal(copies(prk), 0);
-	assert_in_range(copies(key), 1, 2);	/* the maker's mapping, and the receiver's is read-only */
-	assert_int_equal(copies(secret), 0);
+	assert_int_equal(masked_copies(prk), 0);
+	assert_in_range(masked_copies(key), 1, 2);	/* the maker's mapping, and the receiver's is read-only */
+	assert_int_equal(masked_copies(secret), 0);
 	loaded(0);
-	assert_int_equal(copies(key), 0);
+	assert_int_equal(masked_copies(key), 0);
 	for (volatile uint8_t *p = planted; p < planted + KEY_BYTES; p++)
 		*p = key[p - planted] ^ 0x5a;
-	assert_int_equal(copies(key), 1);
+	assert_int_equal(masked_copies(key), 1);
 	sodium_memzero(planted, sizeof planted);
 	drop_handover();
 	play_close();
