@@ -4,6 +4,7 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "broker.h"
@@ -92,8 +93,13 @@ short_id(const uint8_t *id, unsigned bytes, char out[33])
 void
 print_candidate(const struct candidate *c)
 {
+	static const uint8_t none[ID_BYTES];
 	char about[80], from[16] = "the org's", id[33];
 
+	if (memcmp(c->id, none, sizeof none) == 0 && c->event / 100 == 3) {
+		print_event(c->event, "cache", 0);	/* of all of it, or of a slot that cannot be read */
+		return;
+	}
 	if (c->slot != SLOT_NONE)
 		(void)snprintf(from, sizeof from, "slot %u", c->slot);
 	if (c->line != 0)

@@ -44,7 +44,7 @@ escrow(const struct crypto *c, struct doc_enrol *enrol)
 int
 enrol_wanted(const struct crypto *c)
 {
-	return c->config.enrol == ENROL_org && (c->nv.time == 0 || c->unknown) && !c->member;
+	return c->config.enrol == ENROL_org && !c->member && (c->nv.time == 0 || (c->unknown && c->config.invite.bytes > 0));
 }
 
 void

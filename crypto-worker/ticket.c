@@ -8,6 +8,8 @@
 
 #include "ask.h"
 
+#define TIME_AHEAD_MAX_S (UINT64_C(5) * 366 * 86400)	/* a machine may have stood in a store room, and was built not so long ago */
+
 static uint8_t
 state_of(const struct offer *offer)
 {
@@ -71,7 +73,11 @@ judge(const struct crypto *c, const struct doc_ticket *t)
 
 	if (sodium_memcmp(t->node, c->node, sizeof t->node) != 0 || sodium_memcmp(t->request, c->asked, sizeof t->request) != 0)
 		return EV_org_ticket;
-	if (t->time < c->nv.time || t->time < c->config.build_time)
+	/*
+	 * It may be earlier than the last ticket's: no former answer fits this request, and an org whose clock was ahead for an hour must be able
+	 * to take that back.  Far ahead it is a clock gone wrong: by it every certificate would have expired.
+	 */
+	if (t->time < c->config.build_time || t->time > c->now + TIME_AHEAD_MAX_S)
 		return EV_org_time;
 	if (boots != (t->reason == REASON_none) || boots == sodium_is_zero(t->generation, sizeof t->generation))
 		return EV_org_ticket;
@@ -90,7 +96,7 @@ remember(struct crypto *c, const struct doc_ticket *t)
 
 	if (event == EV_none) {
 		c->nv = next;
-		c->now = next.time;	/* judge(): neither the last ticket's nor the build's is later */
+		c->now = next.time;	/* judge(): the build's is not later */
 	}
 	return event;
 }

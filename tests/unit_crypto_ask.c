@@ -102,7 +102,7 @@ no_other_ticket_is_one(void **state)
 #define WRONG(event, change) t = asked_for(&newest); change; wrong(&t, event, #change)
 	WRONG(EV_org_ticket, t.node[0] ^= 1);
 	WRONG(EV_org_ticket, t.request[31] ^= 1);
-	WRONG(EV_org_time, t.time = NOW - 1);
+	WRONG(EV_org_time, t.time = NOW + UINT64_C(5) * 366 * 86400 + 1);
 	WRONG(EV_org_time, t.time = crypto.config.build_time - 1);
 	WRONG(EV_org_ticket, t.reason = REASON_pending);
 	WRONG(EV_org_ticket, t.verdict = VERDICT_refuse);
@@ -126,6 +126,24 @@ flip(char *text, size_t *len_bytes)
 {
 	seen_bytes = *len_bytes;
 	text[flip_at] = (char)(text[flip_at] ^ (1 << flip_bit));
+}
+
+static void
+a_clock_that_was_ahead_can_be_set_back(void **state)
+{
+	struct doc_ticket t = asked_for(&newest);
+
+	(void)state;
+	t.time = NOW - 86400;
+	org_give(&t);
+	play_expect(MSG_crypto_ticket);
+	assert_int_equal(fake.state.time, NOW - 86400);
+	play_close();
+	t = asked_for(&newest);
+	t.time = NOW + UINT64_C(5) * 366 * 86400;
+	org_give(&t);
+	play_expect(MSG_crypto_ticket);
+	play_close();
 }
 
 static void
@@ -449,6 +467,7 @@ main(void)
 		cmocka_unit_test(the_request_says_what_the_node_has),
 		cmocka_unit_test(a_ticket_boots_from_the_cache),
 		cmocka_unit_test(no_other_ticket_is_one),
+		cmocka_unit_test(a_clock_that_was_ahead_can_be_set_back),
 		cmocka_unit_test(every_byte_of_a_ticket_counts),
 		cmocka_unit_test(a_short_or_long_answer_is_none),
 		cmocka_unit_test(a_challenge_that_is_not_the_orgs_is_not_answered),
