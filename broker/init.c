@@ -23,8 +23,11 @@
 #include "recv.h"
 #include "wait.h"
 
-/* The whole of preboot beside the wait before a reboot: nothing hangs for ever, the broker neither. */
-enum { DEADLINE_EXTRA_S = 1800 };
+/*
+ * The whole of preboot beside the wait before a reboot: nothing hangs for ever, the broker neither.  With an org also what config grants the
+ * network to come up, three net-links one after the other, and 20 minutes of the broker's (ask.c) for all that is fetched.
+ */
+enum { DEADLINE_EXTRA_S = 1800, NETWORK_EXTRA_S = 1200, LINKS = 4 };
 
 static struct prepared prepared;
 static struct admit_state state;
@@ -290,6 +293,8 @@ main(void)
 	admit_init(&state, PEER_init);
 	start_broker();
 	limit.tv_sec = (time_t)(wait_ms(prepared.config.retry_wait_s, STOPS_MAX) / 1000) + DEADLINE_EXTRA_S;
+	if (prepared.config.org[0] != '\0')
+		limit.tv_sec += NETWORK_EXTRA_S + LINKS * (time_t)(prepared.config.link_wait_s + prepared.config.net_wait_s);
 	for (;;) {
 		set[1] = (struct pollfd){ .fd = broker_fd, .events = POLLIN };
 		set[2] = (struct pollfd){ .fd = prepared.network.up ? prepared.network.own_fd : -1, .events = POLLIN };
