@@ -2,7 +2,9 @@
 """make bench: sallyport against the baseline of bench_baseline.py, in the same run: seconds in preboot, sizes, memory, lines.
 
 Both boot the same generation kernel and initramfs on the same machine in QEMU under TCG, 1 CPU, 1 GB, in turns (ABAB...), RUNS
-times; a figure is the median (least-most). Nothing here can fail for being slow. MEMORY=0 leaves the search for the least memory out.
+times; a figure is the median (least-most). Two jobs: the whole one, with the organisation's service on this host (bench_online.py), and the
+offline one, which is the floor. Nothing here can fail for being slow. MEMORY=0 leaves the search for the least memory out, OFFLINE=0
+the offline job.
 CPU="max,-cx16,-avx2" is another processor model: TCG emulates vector instructions slowly, and BLAKE2b of libsodium takes the widest there
 are, so that what hashing costs here says nothing of hardware.
 
@@ -11,7 +13,6 @@ init process", printed just before the first instruction of init, and the last o
 """
 
 import concurrent.futures
-import glob
 import hashlib
 import os
 import re
@@ -22,39 +23,45 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "e2e"))
 import bench_baseline
+import bench_online
 import mkgen
 import preboot
 import tpmhelp
 import vm
+from bench_online import BASE_END, LINE, OURS_END
 
 RUNS = int(os.environ.get("RUNS", "5"))
-MEMORY = os.environ.get("MEMORY", "1") not in ("", "0")
+MEMORY, OFFLINE = (os.environ.get(name, "1") not in ("", "0") for name in ("MEMORY", "OFFLINE"))
 SIZES = {"small": 0, "big": 40}         # MB that do not compress, beside the 1 MB of a busybox system
-LINE = "console=ttyS0 loglevel=7 panic=1"
-START = r"Run /init as init process"
-OURS_END, BASE_END = r"^sallyport .*\[9/9\]", r"^baseline \S+ jump"
 STEP_MB, LEAST_MB, MOST_MB = 16, 64, 512
+NAMED = """The baseline is a busybox script of Debian packages (tests/bench_init.sh). It attests nothing and asks nobody whether it may boot, takes one
+signature for enough, confines no program, keeps nothing for the next boot, and leaves TPM and key as they are."""
 
-# What is done, and after which of their lines each has done it.
-PARTS = (("modules, devices, programs", ["modules"], [1]), ("TPM (ours: and closes it)", ["tpm"], [2]),
-         ("manifest and signatures", ["signature"], [3]), ("read kernel and initramfs", ["read"], [4, 5]),
-         ("hash them", ["sha256"], [6]), ("record the attempt", [], [7]), ("key, archive, kexec load", ["key", "load"], [8]),
-         ("wipe, end, jump", ["jump"], [9]))
+# The offline job: what is done, and after which of their lines each has done it.
+OURS = tuple((str(n), r"^sallyport .*\[%d/9\]" % n) for n in range(1, 10))
+BASELINE = tuple((name, r"^baseline \S+ %s" % name) for name in
+                 ("modules", "read", "signature", "sha256", "tpm", "key", "load", "jump"))
+PARTS = (("modules, devices, programs", ["1"], ["modules"]), ("TPM (ours: and closes it)", ["2"], ["tpm"]),
+         ("manifest and signatures", ["3"], ["signature"]), ("read kernel and initramfs", ["4", "5"], ["read"]),
+         ("hash them", ["6"], ["sha256"]), ("record the attempt", ["7"], []), ("key, archive, kexec load", ["8"], ["key", "load"]),
+         ("wipe, end, jump", ["9"], ["jump"]))
+PROGRAMS = {"init": "init", "broker": "broker", "store": "store-worker", "crypto": "crypto-worker", "kexec": "kexec-worker",
+            "link": "net-link", "net": "net-worker"}
+ALL = (("INIT'S START TO THE JUMP", ["all"], ["all"]),)
 
 
 class Pair:
-    """Ours and the baseline with the same generation, both enrolled and each seen to boot it with the right key."""
+    """Offline: ours and the baseline with the same generation, both enrolled and each seen to boot it with the right key."""
 
-    def __init__(self, org, name, image, pad_mb):
-        initramfs = mkgen.make(org.path(name + ".img"), name, compress="zstd", pad_mb=pad_mb)
-        self.name, self.bytes = name, os.path.getsize(initramfs)
+    def __init__(self, org, name, image, initramfs):
+        self.name = name
         self.node = preboot.Node(org.path("node-" + name), org, image=image)
         self.id = self.node.put(org.generation(name, 1, initramfs))
         boot = self.ours()
         report = tpmhelp.report(boot, name)
         if not self.is_up(boot) or not report:
             raise SystemExit("bench: %s of ours does not boot, see %s" % (name, self.node.machine.dir))
-        self.base = bench_baseline.Baseline(org.path("baseline-" + name), initramfs)
+        self.base = bench_baseline.Baseline(org.path("baseline-" + name)).put(initramfs)
         self.base.enrol(report["pcr4"], report["pcr7"])
         boot = self.baseline()
         if not self.is_up(boot) or hashlib.sha256(bench_baseline.key()).hexdigest() not in boot.block(name)["luks.key"]:
@@ -73,44 +80,38 @@ class Pair:
         return boot.find("GENERATION DONE") and "present" in boot.block(self.name).get("luks.key", "")
 
 
-def durations(boot, mark, start=START):
-    """{step: seconds since the step before}, by lines that match mark, and "all" from init's start to the last of them."""
-    steps, last = {}, boot.time_of(start)
-    begun = last
-    for at, text in boot.lines:
-        said = re.search(mark, text)
-        if said:
-            steps[said.group(1)] = at - last
-            last = at
-    steps["all"] = last - begun
-    return steps
-
-
-def timed(pair):
-    ours, base = [], []
-    for _ in range(RUNS):
-        ours.append(durations(pair.ours(stop_on=OURS_END), r"^sallyport .*\[(\d)/9\]"))
-        base.append(durations(pair.baseline(stop_on=BASE_END), r"^baseline \S+ (\w+)"))
-        if "9" not in ours[-1] or "jump" not in base[-1]:
-            raise SystemExit("bench: a boot did not come to its jump, see the last serial.* under %s" % preboot.BUILD)
-    return ours, base
-
-
 def spread(values):
     return "%6.2f (%.2f-%.2f)" % (statistics.median(values), min(values), max(values))
 
 
-def print_times(pair):
-    ours, base = timed(pair)
-    print("\n%s: initramfs %.1f MB, kernel %.1f MB; %d power-ons each, in turns; load of the host %.1f" %
-          (pair.name, pair.bytes / 1e6, os.path.getsize(preboot.kernel("6.1")) / 1e6, RUNS, os.getloadavg()[0]))
-    print("  %-28s %22s %22s   ours/baseline" % ("seconds", "ours", "baseline"))
-    for title, of_base, of_ours in PARTS + (("INIT'S START TO THE JUMP", ["all"], ["all"]),):
-        a = [sum(run[str(n)] for n in of_ours) for run in ours]
-        b = [sum(run[n] for n in of_base) for run in base]
-        ratio = "%.2f" % (statistics.median(a) / statistics.median(b)) if of_base and statistics.median(b) >= 0.01 else "-"
-        print("  %-28s %22s %22s   %s" % (title, spread(a), spread(b) if of_base else "-", ratio))
+def print_times(title, columns, parts):
+    """columns: (name, a function that gives {step: seconds} of one power-on), the baseline as the last one."""
+    runs = [[] for _ in columns]
+    for _ in range(RUNS):
+        for taken, (_, once) in zip(runs, columns):
+            taken.append(once())
+    print("\n%s; kernel %.1f MB; %d power-ons each, in turns; load of the host %.1f" %
+          (title, os.path.getsize(preboot.kernel("6.1")) / 1e6, RUNS, os.getloadavg()[0]))
+    print("  %-28s" % "seconds" + "".join(" %22s" % name for name, _ in columns) + "   ours/baseline")
+    for title, of_ours, of_base in parts + ALL:
+        wanted = [of_ours] * (len(columns) - 1) + [of_base]
+        sums = [[sum(run[name] for name in names) for run in taken] if names else [0.0] for names, taken in zip(wanted, runs)]
+        medians = [statistics.median(values) for values in sums]
+        ratios = "".join(" %5.2f" % (m / medians[-1]) if medians[-1] >= 0.01 else "     -" for m in medians[:-1])
+        print("  %-28s" % title + "".join(" %22s" % (spread(values) if any(values) else "-") for values in sums) + "  " + ratios)
     sys.stdout.flush()
+
+
+def offline_columns(pair):
+    return (("ours", lambda: bench_online.steps(pair.ours(stop_on=OURS_END), OURS)),
+            ("baseline", lambda: bench_online.steps(pair.baseline(stop_on=BASE_END), BASELINE)))
+
+
+def online_columns(pair):
+    def once(power_on, marks):
+        return lambda: bench_online.steps(power_on(), marks, pair.svc.answered)
+    return (("ours, in the cache", once(pair.cached, bench_online.OURS)), ("ours, downloaded", once(pair.download, bench_online.OURS)),
+            ("baseline, downloaded", once(pair.baseline, bench_online.BASELINE)))
 
 
 def least_memory(pair, power_on):
@@ -119,7 +120,7 @@ def least_memory(pair, power_on):
     while high - low > STEP_MB:
         middle = (low + high) // 2 // STEP_MB * STEP_MB
         try:
-            boot = power_on(memory_mb=middle, timeout_s=90, stop_on="GENERATION DONE|Kernel panic|BASELINE FAILED|stopped: reboot")
+            boot = power_on(memory_mb=middle, timeout_s=120, stop_on="GENERATION DONE|Kernel panic|BASELINE FAILED|stopped: reboot")
             good = pair.is_up(boot)
         except vm.VmError:      # QEMU itself finds no room for the initramfs
             good = False
@@ -127,13 +128,14 @@ def least_memory(pair, power_on):
     return high if high <= MOST_MB else None
 
 
-def print_memory(pairs):
-    jobs = [(pair, power_on) for pair in pairs for power_on in (pair.ours, pair.baseline)]
+def print_memory(rows):
+    """rows: (title, pair, ours, baseline)"""
+    jobs = [(pair, power_on) for _, pair, *both in rows for power_on in both]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:      # not timed: two at once
         found = list(pool.map(lambda job: least_memory(*job), jobs))
     print("\nsmallest guest that boots, MB in steps of %d     ours   baseline   ours/baseline" % STEP_MB)
-    for pair, a, b in zip(pairs, found[::2], found[1::2]):
-        print("  %-42s %8s %10s   %s" % (pair.name, a, b, "%.2f" % (a / b) if a and b else "-"))
+    for (title, *_), a, b in zip(rows, found[::2], found[1::2]):
+        print("  %-42s %8s %10s   %s" % (title, a, b, "%.2f" % (a / b) if a and b else "-"))
     sys.stdout.flush()
 
 
@@ -165,48 +167,53 @@ def print_sizes(pair, ours):
     print("  %-34s %12d %12d" % ("programs and libraries in it", len(ours), len(theirs)))
 
 
-def sources():
-    """{program: [files]} as the Makefile has them."""
-    with open(os.path.join(preboot.TOP, "Makefile")) as f:
-        text = f.read()
-    found = {}
-    for name, rest in re.findall(r"^(\w+)_SRC *= (.*)", text, re.M):
-        found[name] = [f for p in re.findall(r"[\w-]+/[\w*-]+", rest) for f in glob.glob(os.path.join(preboot.TOP, p + ".c"))]
-    return found
+def sources(*names):
+    """The .c files of what the Makefile names so, asked of make itself."""
+    rule = "bench-sources: ; @echo $(%s)" % ") $(".join(names)
+    said = preboot.run("make", "-s", "--no-print-directory", "-C", preboot.TOP, "--eval", rule, "bench-sources").split()
+    return [os.path.join(preboot.TOP, name + ".c") for name in said]
 
 
 def lines(files):
     return sum(contents([f]).count(b"\n") for f in files)
 
 
-def print_programs(programs):
-    print("\nprogram             bytes      lines   system calls permitted")
-    for policy, files in sources().items():
-        name = programs[policy]
+def print_programs():
+    print("\nprogram             bytes  lines of .c   system calls permitted")
+    for policy, name in PROGRAMS.items():
         with open(os.path.join(preboot.TOP, "policy", policy + ".expect")) as f:
             calls = int(re.search(r"(\d+) system calls", f.read()).group(1))
-        print("  %-14s %9d %10d %10d" % (name, os.path.getsize(os.path.join(preboot.BIN, name)), lines(files), calls))
-    shared = glob.glob(os.path.join(preboot.TOP, "ipc/*.c")) + glob.glob(os.path.join(preboot.TOP, "policy/*.c"))
-    print("  %-14s %9s %10d" % ("ipc and policy", "", lines(shared)))
-    print("  %-14s %9s %10d   one root shell; its programs are Debian's" % ("baseline /init", "",
-          lines([os.path.join(preboot.TOP, "tests/bench_init.sh")])))
+        print("  %-14s %9d %12d %10d" % (name, os.path.getsize(os.path.join(preboot.BIN, name)), lines(sources(policy + "_SRC")), calls))
+    shared = sources("IPC") + [os.path.join(preboot.TOP, "policy", name + ".c") for name in ("confine", "root", "caps", "filter")]
+    print("  %-14s %9s %12d   in each of them" % ("ipc and policy", "", lines(shared)))
+    script = [os.path.join(preboot.TOP, "tests", name) for name in ("bench_init.sh", "bench_udhcpc.sh")]
+    print("  %-14s %9s %12d   one root shell without a filter; its programs are Debian's" % ("baseline", "", lines(script)))
 
 
 def main():
     begun = time.monotonic()
     os.environ["PATH"] += ":/sbin:/usr/sbin"
-    programs = {"init": "init", "broker": "broker", "store": "store-worker", "crypto": "crypto-worker", "kexec": "kexec-worker"}
     vm.QEMU[vm.QEMU.index("-cpu") + 1] = os.environ.get("CPU") or vm.QEMU[vm.QEMU.index("-cpu") + 1]
     org = preboot.Organisation(os.path.join(preboot.BUILD, "bench"))
-    image = org.image(org.config())
-    print("sallyport against a busybox script of Debian packages: QEMU %s, 1 CPU, 1024 MB, kernel 6.1" % " ".join(vm.QEMU[2:5]), flush=True)
-    pairs = [Pair(org, name, image, pad_mb) for name, pad_mb in SIZES.items()]
-    for pair in pairs:
-        print_times(pair)
-    if MEMORY:
-        print_memory(pairs)
-    print_sizes(pairs[0], [os.path.join(preboot.BIN, p) for p in programs.values()])
-    print_programs(programs)
+    print("sallyport against the baseline: QEMU %s, 1 CPU, 1024 MB, kernel 6.1\n%s" % (" ".join(vm.QEMU[2:5]), NAMED), flush=True)
+    generations = {name: mkgen.make(org.path(name + ".img"), name, compress="zstd", pad_mb=mb) for name, mb in SIZES.items()}
+    memory = []
+    with bench_online.Clocked(org) as svc:
+        online = [bench_online.Online(org, svc, *generation) for generation in generations.items()]
+        for pair in online:
+            print_times("WITH THE ORGANISATION, %s: initramfs %.1f MB" % (pair.name, os.path.getsize(generations[pair.name]) / 1e6),
+                        online_columns(pair), bench_online.PARTS)
+            memory.append(("with the organisation, downloaded, " + pair.name, pair, pair.download, pair.baseline))
+        if OFFLINE:
+            image = org.image(org.config())
+            for pair in [Pair(org, *generation[:1], image, *generation[1:]) for generation in generations.items()]:
+                print_times("OFFLINE, %s: initramfs %.1f MB" % (pair.name, os.path.getsize(generations[pair.name]) / 1e6),
+                            offline_columns(pair), PARTS)
+                memory.append(("offline, " + pair.name, pair, pair.ours, pair.baseline))
+        if MEMORY:
+            print_memory(memory)
+    print_sizes(online[0], [os.path.join(preboot.BIN, p) for p in PROGRAMS.values()])
+    print_programs()
     print("\nbench: %.0f s" % (time.monotonic() - begun))
 
 

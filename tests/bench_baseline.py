@@ -1,11 +1,13 @@
-"""The baseline of make bench: preboot's offline job as a shell script over Debian packages, on the same machine as ours.
+"""The baseline of make bench: preboot's job as a shell script over Debian packages, on the same machine as ours.
 
-    base = Baseline("build/bench/baseline", generation_initramfs)
+    base = Baseline("build/bench/baseline")
+    base.put(generation_initramfs)          # the offline job: both parts on a disk, and a manifest that its own key signs
+    base.fetch(url, ca, release_key, network)      # or the online job: a generation's folder at the organisation's service
     base.enrol(pcr4, pcr7)                  # the TPM's index, made on the host
-    boot = base.power_on(memory_mb=1024)    # vm.Boot, see e2e/vm.py
+    boot = base.power_on(line, memory_mb=1024)      # vm.Boot, see e2e/vm.py
 
-busybox, tpm2-tools, openssl, minisign and kexec-tools as Debian has them, with the libraries that ldd names; tests/bench_init.sh is
-its /init. Nothing of it is used by the product.
+busybox, tpm2-tools, openssl, minisign, kexec-tools and, online, curl as Debian has them, with the libraries that ldd names;
+tests/bench_init.sh is its /init. Nothing of it is used by the product.
 """
 
 import hashlib
@@ -23,7 +25,7 @@ TESTS = os.path.dirname(os.path.abspath(__file__))
 PACKAGES = os.path.join(preboot.BUILD, "bench-packages")
 INDEX = "0x1500016"
 SECRET = hashlib.sha256(b"the baseline's secret").digest()
-APPLETS = "sh mount cat modprobe sha256sum stat dd tr cpio xxd usleep poweroff mkdir".split()
+APPLETS = "sh mount cat cp sed ip udhcpc modprobe sha256sum stat dd tr cpio xxd usleep poweroff mkdir".split()
 MIB = 1 << 20
 
 
@@ -55,12 +57,12 @@ def _add(tree, packages, path, dest):
             mkgen.copy(os.path.realpath(lib), tree, at, 0o755)
 
 
-def _modules(tree, line):
+def _modules(tree, line, names):
     """The same module files as ours, under /lib/modules for modprobe."""
     with open(preboot.kernel(line, "release")) as f:
         release = f.read().strip()
     folder = os.path.join("lib/modules", release)
-    listing = preboot.run(os.path.join(preboot.TOP, "image/modules.sh"), os.path.join(preboot.BUILD, "kernel", line), *preboot.MODULES)
+    listing = preboot.run(os.path.join(preboot.TOP, "image/modules.sh"), os.path.join(preboot.BUILD, "kernel", line), *names)
     for name in listing.split():
         mkgen.copy(preboot.kernel(line, "modules/" + name), tree, os.path.join(folder, name), 0o644)
     preboot.run("depmod", "-b", tree, release)
@@ -70,20 +72,25 @@ def _modules(tree, line):
             os.unlink(os.path.join(tree, folder, name))
 
 
-def make_tree(tree, public_key, line="6.1"):
-    """The baseline's root folder."""
+def make_tree(tree, public_key, line="6.1", url=None, ca=None):
+    """The baseline's root folder; url and ca: for the online job."""
     packages = os.path.join(PACKAGES, "root")
     preboot.run(os.path.join(TESTS, "bench_packages.sh"), PACKAGES)
     for name in "dev", "proc", "sys", "run", "tmp":
         os.makedirs(os.path.join(tree, name))
-    for name in "busybox", "minisign", "openssl", "kexec", "tpm2":
+    for name in ("busybox", "minisign", "openssl", "kexec", "tpm2") + (("curl",) if url else ()):
         _add(tree, packages, _find(packages, name), "bin/" + name)
     # tpm2 loads it by name, so ldd does not name it
     _add(tree, packages, "/usr/lib/x86_64-linux-gnu/libtss2-tcti-device.so.0", "usr/lib/x86_64-linux-gnu/libtss2-tcti-device.so.0")
     for name in APPLETS:
         os.symlink("busybox", os.path.join(tree, "bin", name))
     os.symlink("tpm2", os.path.join(tree, "bin/tpm2_nvread"))
-    _modules(tree, line)
+    _modules(tree, line, preboot.MODULES + (["virtio_net"] if url else []))
+    if url:
+        mkgen.copy(ca, tree, "ca.crt", 0o444)
+        mkgen.copy(os.path.join(TESTS, "bench_udhcpc.sh"), tree, "udhcpc.sh", 0o755)
+        with open(os.path.join(tree, "url"), "w") as f:
+            f.write(url)
     mkgen.copy(public_key, tree, "minisign.pub", 0o444)
     mkgen.copy(os.path.join(TESTS, "bench_init.sh"), tree, "init", 0o755)
     with open(os.path.join(tree, "cmdline"), "w") as f:
@@ -97,15 +104,27 @@ def programs(tree):
 
 
 class Baseline:
-    def __init__(self, dir, generation, line="6.1"):
+    def __init__(self, dir, line="6.1"):
         shutil.rmtree(dir, ignore_errors=True)
         self.machine = vm.Machine(dir)
-        self.line = line
+        self.line, self.disks, self.extra = line, [], ()
         self.tree, self.image = self.machine.path("tree"), self.machine.path("image")
-        preboot.run("minisign", "-G", "-W", "-p", self.machine.path("ms.pub"), "-s", self.machine.path("ms.key"))
-        make_tree(self.tree, self.machine.path("ms.pub"), line)
+
+    def _pack(self, *tree):
+        make_tree(self.tree, *tree)
         subprocess.run(["zstd", "-q", "-19", "-T1", "-o", self.image], input=mkgen.cpio(self.tree), check=True)
-        self.disk = self._disk({"kernel": preboot.kernel(line), "initramfs": generation})
+
+    def put(self, generation):
+        preboot.run("minisign", "-G", "-W", "-p", self.machine.path("ms.pub"), "-s", self.machine.path("ms.key"))
+        self._pack(self.machine.path("ms.pub"), self.line)
+        self.disks = [self._disk({"kernel": preboot.kernel(self.line), "initramfs": generation})]
+        return self
+
+    def fetch(self, url, ca, release_key, network):
+        """network: QEMU's arguments for it."""
+        self._pack(release_key, self.line, url, ca)
+        self.extra = tuple(network)
+        return self
 
     def _disk(self, parts):
         """Manifest, signature, and from 1 MiB on the parts."""
@@ -138,5 +157,5 @@ class Baseline:
             t.run("tpm2_nvwrite", INDEX, "-C", "o", "-i-", data=SECRET)
 
     def power_on(self, kernel_line, memory_mb=1024, timeout_s=180, **options):
-        return self.machine.boot(preboot.kernel(self.line), self.image, kernel_line, memory_mb=memory_mb, disks=[self.disk],
-                                 timeout_s=timeout_s, **options)
+        return self.machine.boot(preboot.kernel(self.line), self.image, kernel_line, memory_mb=memory_mb, disks=self.disks,
+                                 timeout_s=timeout_s, extra=self.extra, **options)
