@@ -7,6 +7,8 @@
 
 #include "ask.h"
 
+enum { HTTP_CONFLICT = 409 };	/* RFC 9110, 15.5.10 */
+
 /* The sum of what the exchange was for: read back by nobody but this program. */
 static uint8_t text[TEXT_MAX];
 
@@ -139,6 +141,16 @@ ask_posted(struct crypto *c, const struct msg_net_posted *body)
 	const uint32_t what = c->post.what;
 	size_t n;
 
+	/*
+	 * The service says that the challenge is over or was used: by this very request, if its answer was lost and net-worker has sent it once
+	 * more.  Once: nobody keeps the TPM at it.
+	 */
+	if (body->event == EV_net_status && body->detail == HTTP_CONFLICT && !c->asked_twice) {
+		c->asked_twice = 1;
+		c->open = 0;
+		ask_challenge(c);
+		return;
+	}
 	if (body->event != EV_none) {
 		ask_failed(c, (enum event)body->event);
 		return;

@@ -185,7 +185,7 @@ struct msg_net_posted {
 	uint32_t len_bytes;	/* so many are in the second memfd; 0 with an event */
 	uint32_t number;
 	uint32_t event;
-	uint32_t detail;
+	uint32_t detail;	/* as above; 409 of net_status: crypto-worker asks for another challenge, once */
 };
 struct msg_net_progress {
 	uint64_t done_bytes;

@@ -205,7 +205,7 @@ check_net_posted(const struct msg_net_posted *body)
 		return 3;
 	if (body->event != EV_none ? body->len_bytes != 0 : !within(body->len_bytes, 1, DOC_MAX))
 		return 1;
-	return body->number == 0 ? 2 : 0;	/* detail: any, for the log only */
+	return body->number == 0 ? 2 : 0;	/* detail: any */
 }
 
 int

@@ -359,6 +359,14 @@ lost(uint32_t final)
 }
 
 static void
+posted_status(uint32_t status)
+{
+	struct msg_net_posted posted = { .number = play.post.number, .event = EV_net_status, .detail = status };
+
+	play_tell(MSG_net_posted, &posted);
+}
+
+static void
 after_a_net_worker_that_dies_all_is_asked_anew(void **state)
 {
 	struct doc_ticket t;
@@ -392,6 +400,42 @@ after_a_net_worker_that_dies_all_is_asked_anew(void **state)
 		}
 		play_close();
 	}
+}
+
+/*
+ * The org has redeemed the challenge and its answer was lost on the way: net-worker has posted the same once more, and the service says
+ * that the challenge was used.  Another one is asked for, once: whoever says so always shall not keep the TPM at it.
+ */
+static void
+a_spent_challenge_is_followed_by_another(void **state)
+{
+	struct doc_ticket t;
+
+	(void)state;
+	for (unsigned times = 1; times <= 2; times++) {
+		uint64_t before;
+
+		(void)asked_for(&newest);
+		before = fake.state.offline;
+		posted_status(409);
+		org_challenge();
+		org_expect_request();
+		assert_int_equal(fake.state.offline, before);
+		if (times == 1) {
+			t = org_ticket(&newest);
+			org_give(&t);
+			play_expect(MSG_crypto_ticket);
+		} else {
+			posted_status(409);
+			play_expect(MSG_crypto_offline);
+			assert_int_equal(play.offline.event, EV_net_status);
+		}
+		play_close();
+	}
+	(void)asked_for(&newest);
+	posted_status(403);
+	play_expect(MSG_crypto_offline);
+	play_close();
 }
 
 static void
@@ -477,6 +521,7 @@ main(void)
 		cmocka_unit_test(what_does_not_come_ends_offline),
 		cmocka_unit_test(what_cannot_be_remembered_is_not_done),
 		cmocka_unit_test(after_a_net_worker_that_dies_all_is_asked_anew),
+		cmocka_unit_test(a_spent_challenge_is_followed_by_another),
 		cmocka_unit_test(the_floor_of_a_ticket_puts_candidates_out),
 		cmocka_unit_test(the_share_is_opened_with_the_requests_key_alone),
 	};
