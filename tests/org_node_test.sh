@@ -196,6 +196,35 @@ yes learn n learn kiosk.1
 is learned "$(node request 1 2 11)" "boot $v2 v2 floor 2"
 is unlearned "$(node request 1 1 12)" 'refuse measured floor 2'
 is reset_count "$(node request 1 2 10)" 'refuse measured floor 2'
+# what was looked at, and no other; of one, of all that have it
+is looked_at "$(node request 1 3 13)" 'refuse measured floor 2'
+n show kiosk.1 >out; seen=$(sed -n 's/^refused *//p' out)
+is list_refused "$(n list --refused)" "$(id 1) kiosk.1 lobby $(n list | sed -n "s/^$(id 1) member kiosk.1 lobby \([^ ]*\) .*/\1/p") $seen \
+PCR 0, PCR 4, PCR 7, PCR 11, PCR 12, PCR 13, resetCount 11 -> 13"
+is comes_in_another "$(node request 1 4 14)" 'refuse measured floor 2'
+no learn_another 1 ", not $seen" n learn kiosk.1 --pcrs "$seen"
+is another_is_not_learned "$(node request 1 4 15)" 'refuse measured floor 2'
+is comes_back "$(node request 1 3 16)" 'refuse measured floor 2'
+yes learn_that n learn kiosk.1 --pcrs "$seen"
+is that_is_learned "$(node request 1 3 17)" "boot $v2 v2 floor 2"
+for i in $(seq 100 139); do
+	[ "$(node request $i 3 12)" = 'refuse measured floor 0' ] || fail update_refused "$i"
+done
+is other_update "$(node request 140 5 12)" 'refuse measured floor 0'
+is old_state "$(node request 141 3 9)" 'refuse measured floor 0'
+is list_refused_group "$(n list --refused --group canary | cut -d' ' -f5 | sort | uniq -c | sed 's/^ *//;s/ .*//' | sort -n | tr '\n' ' ')" '1 41 '
+no learn_all_of_none 1 'no member of group lobby' n learn --pcrs "$seen" --group lobby
+no learn_all_left 1 "node $(id 141): its resetCount went down as well" n learn --pcrs "$seen" --group canary
+says learn_all_count 'learned of 40'
+for i in $(seq 100 139); do
+	case $(node request $i 3 13) in boot*) ;; *) fail update_learned "$i";; esac
+done
+is other_update_stays "$(node request 140 5 13)" 'refuse measured floor 0'
+is old_state_stays "$(node request 141 3 9)" 'refuse measured floor 0'
+no learn_bad_digest 2 'is no digest of PCRs' n learn --pcrs 12ab
+no learn_no_node 2 'or --pcrs' n learn
+no learn_group_of_one 2 'without a node' n learn kiosk.1 --pcrs "$seen" --group lobby
+yes back_again n learn kiosk.1 --pcrs "$(node request 1 2 18 >out; n show kiosk.1 | sed -n 's/^refused *//p')"
 share=$(node share 1)
 is share_stays "$(node share 1)" "$share"
 n show kiosk.1 >out; says show_share 'share       made'

@@ -214,6 +214,18 @@ request(uint64_t number, const struct store_measured *measured, const struct doc
 	assert_int_equal(store_commit(store), 0);
 	return decision;
 }
+
+/* --- used challenges ------------------------------------------------------------------------------------------------------------- */
+
+static inline int
+redeem(uint64_t number, uint64_t until, uint64_t now)
+{
+	uint8_t challenge[32];
+
+	bytes_of("challenge", number, challenge, sizeof challenge);
+	return store_redeem(store, challenge, until, now);
+}
+
 /* --- who is assigned what --------------------------------------------------------------------------------------------------------- */
 
 /* A node of the lab, which the store need not know. */

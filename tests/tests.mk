@@ -62,6 +62,8 @@ unit_org_tables_DEP      = org/service/conns org/service/challenge
 unit_org_canary_DEP      = $(REGISTRY_DEP)
 unit_org_decide_DEP      = $(REGISTRY_DEP)
 unit_org_enrol_DEP       = $(REGISTRY_DEP)
+unit_org_forget_DEP      = $(REGISTRY_DEP)
+unit_org_learn_DEP       = $(REGISTRY_DEP)
 unit_org_nodes_DEP       = $(REGISTRY_DEP)
 unit_net_url_DEP         = net-worker/url
 unit_net_http_DEP        = $(addprefix net-worker/,http request url)
@@ -81,7 +83,7 @@ UNIT_BIN = $(UNITS:%=$(T)/unit_%) $(T)/unit_luks $(T)/death $(T)/hostile $(T)/ho
 $(T)/%: $(B)/host/tests/%.o $(B)/host/libipc.a
 	@mkdir -p $(@D)
 	$(CC) $(HLINK) -o $@ $(filter %.o,$^) $(B)/host/libipc.a $(if $(filter unit_tpm% unit_org_attest,$*),$(TSS)) $(if $(filter unit_tpm_wipe,$*),$(crypto_LINK)) \
-		$(if $(filter unit_crypto%,$*),$(PLAY_LINK)) $(if $(filter unit_org_canary unit_org_decide unit_org_enrol unit_org_nodes,$*),-lsqlite3) \
+		$(if $(filter unit_crypto%,$*),$(PLAY_LINK)) $(if $(filter $(REGISTRY_DEP),$($*_DEP)),-lsqlite3) \
 		$(if $(filter unit_net%,$*),-lllhttp) $(if $(filter unit_net_tls,$*),$(FAIL_LINK)) -lcmocka -lsodium -lcap
 define unit_objects
 $(T)/$(1): $$($(1)_DEP:%=$(B)/host/%.o)

@@ -237,30 +237,6 @@ a_revoked_one_stays_out(void **state)
 	assert_int_equal(store_node_update(store, &node), -EIO);
 }
 
-/* An invite is for one: whom an operator put out does not come back by the one that let it in, which may still be in its image. */
-static void
-a_forgotten_one_needs_another_invite(void **state)
-{
-	struct store_enrolment e = machine(), other = enrolment_of(2, 2, 1, 10);
-
-	(void)state;
-	(void)make_invite(1, 1);
-	(void)make_invite(2, 1);
-	(void)make_invite(3, 1);
-	assert_int_equal(enrol(&e, 1, NOW), REASON_none);
-	assert_int_equal(prove(&e, NOW), REASON_none);
-	assert_int_equal(enrol(&other, 3, NOW), REASON_none);
-	assert_int_equal(prove(&other, NOW), REASON_none);
-	assert_int_equal(registry_revoke(store, e.node), 0);
-	assert_int_equal(registry_forget(store, e.node), 0);
-	assert_int_equal(enrol(&e, 1, NOW), REASON_invite);
-	assert_int_equal(enrol(&e, 2, NOW), REASON_none);		/* which nobody has used */
-	assert_int_equal(prove(&e, NOW), REASON_none);
-	assert_int_equal(enrol(&e, 1, NOW), REASON_invite);		/* nor now that it is here again */
-	assert_int_equal(enrol(&e, 2, NOW), REASON_none);
-	assert_int_equal(enrol(&other, 3, NOW), REASON_none);		/* it is no matter of others */
-}
-
 /* An invite lies in an image: whoever reads it there and boots another image on that machine must not have it accepted. */
 static void
 a_member_comes_again_only_as_it_was_measured(void **state)
@@ -400,8 +376,7 @@ main(void)
 		ON_STORE(a_machine_becomes_a_member), ON_STORE(without_approval_it_is_pending), ON_STORE(an_invite_gives_name_group_and_class),
 		ON_STORE(an_invite_has_its_time), ON_STORE(no_invite_is_none), ON_STORE(an_invite_is_revoked), ON_STORE(an_invite_is_for_one),
 		ON_STORE(an_invite_for_an_ek_is_for_that_one), ON_STORE(a_node_keeps_its_ek_and_an_ek_its_node), ON_STORE(two_at_once_for_a_node_id),
-		ON_STORE(a_revoked_one_stays_out), ON_STORE(a_forgotten_one_needs_another_invite),
-		ON_STORE(a_member_comes_again_only_as_it_was_measured),
+		ON_STORE(a_revoked_one_stays_out), ON_STORE(a_member_comes_again_only_as_it_was_measured),
 		ON_STORE(a_pending_one_may_come_in_another_image), ON_STORE(a_wrong_proof_is_none),
 		ON_STORE(a_second_try_takes_the_place_of_the_first), ON_STORE(one_invite_has_few_under_way),
 		ON_STORE(all_have_not_too_many_under_way),

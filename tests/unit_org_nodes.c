@@ -1,5 +1,5 @@
 /*
- * Requests, shares, tickets, used challenges, names, and ten thousand nodes; through a real store.  Host-side test.
+ * Requests, tickets, names, and ten thousand nodes; through a real store.  Host-side test.
  */
 #include "registry_fixture.h"
 
@@ -66,41 +66,6 @@ what_was_measured_counts(void **state)
 	assert_int_equal(answer(1, 1, 11), REASON_measured);	/* an old state of the TPM */
 	assert_int_equal(answer(1, 1, 4294967295), REASON_none);
 	assert_int_equal(answer(1, 1, 12), REASON_measured);
-}
-
-static void
-learning_accepts_what_was_refused_last(void **state)
-{
-	(void)state;
-	put_and_assign();
-	make_member(1);
-	node_of(1, &node);
-	assert_int_equal(registry_learn(store, node.node), -EINVAL);	/* nothing was */
-	assert_int_equal(answer(1, 2, 11), REASON_measured);
-	assert_int_equal(answer(1, 3, 12), REASON_measured);
-	assert_int_equal(registry_learn(store, node.node), 0);
-	assert_int_equal(answer(1, 2, 13), REASON_measured);
-	assert_int_equal(answer(1, 3, 13), REASON_none);
-	/* once it came as it should, what was tried before is no more to be learned by mistake */
-	assert_int_equal(registry_learn(store, node.node), -EINVAL);
-	assert_int_equal(answer(1, 3, 12), REASON_measured);
-	assert_int_equal(registry_learn(store, node.node), 0);
-	assert_int_equal(answer(1, 3, 12), REASON_none);
-}
-
-static void
-a_pending_ones_measurements_are_not_learned(void **state)
-{
-	struct store_enrolment e = enrolment_of(1, 1, 1, 10);
-
-	(void)state;
-	(void)make_invite(1, 0);
-	assert_int_equal(enrol(&e, 1, NOW), REASON_none);
-	assert_int_equal(prove(&e, NOW), REASON_pending);
-	assert_int_equal(answer(1, 2, 11), REASON_pending);
-	assert_int_equal(registry_learn(store, e.node), -EINVAL);
-	assert_int_equal(registry_approve(store, e.node, NULL), 0);
-	assert_int_equal(answer(1, 2, 11), REASON_measured);
 }
 
 static void
@@ -177,142 +142,6 @@ a_ticket_is_recorded(void **state)
 	assert_int_equal(registry_ticket(store, &ticket, text, strlen(text), "192.0.2.1"), 0);
 	assert_int_equal(store_entries(store, &which, keep_entry, last), 0);
 	assert_memory_equal(last, "ticket|192.0.2.1|refuse unknown floor 7 ", 40);
-}
-
-/* --- shares ---------------------------------------------------------------------------------------------------------------------- */
-
-static void
-a_share_is_made_once(void **state)
-{
-	uint8_t one[32], again[32], two[32], none[NODE_BYTES] = { 0 };
-
-	(void)state;
-	make_member(1);
-	make_member(2);
-	node_of(1, &node);
-	assert_false(node.has_share);
-	assert_int_equal(registry_share(store, node.node, one), 0);
-	store_close(store);
-	assert_int_equal(store_open(path, 0, &store), 0);
-	assert_int_equal(registry_share(store, node.node, again), 0);
-	assert_memory_equal(one, again, sizeof one);
-	assert_int_equal(answer(1, 1, 11), REASON_unassigned);	/* an update of the rest leaves it */
-	assert_int_equal(registry_share(store, node.node, again), 0);
-	assert_memory_equal(one, again, sizeof one);
-	node_of(1, &node);
-	assert_true(node.has_share);
-	node_of(2, &node);
-	assert_int_equal(registry_share(store, node.node, two), 0);
-	assert_memory_not_equal(one, two, sizeof one);
-	assert_int_equal(registry_share(store, none, two), -ENOENT);
-	assert_int_equal(registry_revoke(store, node.node), 0);
-	assert_int_equal(registry_share(store, node.node, two), -ENOENT);
-	assert_int_equal(sql_execute(store, "UPDATE node SET share = zeroblob(32)"), -EIO);
-	assert_int_equal(sql_execute(store, "UPDATE node SET share = NULL"), -EIO);
-	assert_int_equal(sql_execute(store, "UPDATE node SET seen = 1"), 0);
-}
-
-/* Is it in the database's file, or in its write-ahead log? */
-static int
-is_in_files(const uint8_t bytes[32])
-{
-	static const char *const endings[] = { "", "-wal" };
-	char name[sizeof path + 4];
-	uint8_t *text;
-	int found = 0;
-
-	for (unsigned i = 0; i < 2; i++) {
-		FILE *file;
-		size_t n;
-
-		(void)snprintf(name, sizeof name, "%s%s", path, endings[i]);
-		file = fopen(name, "r");
-		assert_non_null(file);
-		text = malloc(1 << 20);
-		assert_non_null(text);
-		n = fread(text, 1, 1 << 20, file);
-		assert_in_range(n, 0, (1 << 20) - 1);		/* all of it */
-		for (size_t at = 0; at + 32 <= n; at++)
-			found += memcmp(text + at, bytes, 32) == 0;
-		free(text);
-		(void)fclose(file);
-	}
-	return found;
-}
-
-/* What is forgotten is gone: a machine that was put away, and a copy of the database made later, do not open its disk together. */
-static void
-a_forgotten_share_is_in_no_file(void **state)
-{
-	uint8_t share[32], other[32];
-
-	(void)state;
-	make_member(1);
-	make_member(2);
-	node_of(2, &node);
-	assert_int_equal(registry_share(store, node.node, other), 0);
-	node_of(1, &node);
-	assert_int_equal(registry_share(store, node.node, share), 0);
-	assert_true(is_in_files(share));
-	assert_int_equal(registry_revoke(store, node.node), 0);
-	assert_true(is_in_files(share));
-	assert_int_equal(registry_forget(store, node.node), 0);
-	assert_false(is_in_files(share));
-	assert_true(is_in_files(other));
-}
-
-/* --- used challenges ------------------------------------------------------------------------------------------------------------- */
-
-static int
-redeem(uint64_t number, uint64_t until, uint64_t now)
-{
-	uint8_t challenge[32];
-
-	bytes_of("challenge", number, challenge, sizeof challenge);
-	return store_redeem(store, challenge, until, now);
-}
-
-static void
-a_challenge_is_used_once(void **state)
-{
-	(void)state;
-	assert_int_equal(redeem(1, NOW + 10, NOW), 0);
-	assert_int_equal(redeem(1, NOW + 10, NOW), -EEXIST);
-	assert_int_equal(redeem(2, NOW + 20, NOW + 9), 0);
-	assert_int_equal(redeem(1, NOW + 10, NOW + 9), -EEXIST);
-	assert_int_equal(redeem(3, NOW + 20, NOW + 10), 0);	/* 1 is over, and forgotten: its own time refuses it */
-	assert_int_equal(redeem(1, NOW + 30, NOW + 10), 0);
-	store_close(store);
-	assert_int_equal(store_open(path, 0, &store), 0);
-	assert_int_equal(redeem(2, NOW + 20, NOW + 19), -EEXIST);	/* a restart makes none good again */
-}
-
-static void
-used_challenges_are_bounded(void **state)
-{
-	(void)state;
-	assert_int_equal(store_begin(store), 0);
-	for (uint64_t i = 0; i < REDEEMED_MAX; i++)
-		assert_int_equal(redeem(i, NOW + 10, NOW), 0);
-	assert_int_equal(redeem(REDEEMED_MAX, NOW + 10, NOW), -EAGAIN);
-	assert_int_equal(redeem(REDEEMED_MAX, NOW + 20, NOW + 10), 0);
-	assert_int_equal(redeem(0, NOW + 20, NOW + 10), 0);
-	assert_int_equal(store_commit(store), 0);
-}
-
-/* The machine had a clock that was years ahead, once: what was used then is over now, or the service would be full some day, for good. */
-static void
-challenges_of_a_clock_that_was_ahead_do_not_stay(void **state)
-{
-	const uint64_t ahead = NOW + 10 * UINT64_C(31557600);
-
-	(void)state;
-	assert_int_equal(store_begin(store), 0);
-	assert_int_equal(redeem(0, ahead + 3600, ahead), 0);
-	for (uint64_t i = 1; i <= REDEEMED_MAX; i++)
-		assert_int_equal(redeem(i, NOW + 3602 + i, NOW + i), 0);	/* the longest that one may be good: none of these is lost */
-	assert_int_equal(redeem(REDEEMED_MAX, NOW + 3602 + REDEEMED_MAX, NOW + REDEEMED_MAX), -EEXIST);
-	assert_int_equal(store_commit(store), 0);
 }
 
 /* --- names ----------------------------------------------------------------------------------------------------------------------- */
@@ -451,11 +280,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ON_STORE(who_may_boot), ON_STORE(what_was_measured_counts), ON_STORE(learning_accepts_what_was_refused_last),
-		ON_STORE(a_pending_ones_measurements_are_not_learned), ON_STORE(what_a_request_said_is_kept), ON_STORE(a_ticket_is_recorded),
-		ON_STORE(a_share_is_made_once), ON_STORE(a_forgotten_share_is_in_no_file),
-		ON_STORE(a_challenge_is_used_once), ON_STORE(used_challenges_are_bounded),
-		ON_STORE(challenges_of_a_clock_that_was_ahead_do_not_stay),
+		ON_STORE(who_may_boot), ON_STORE(what_was_measured_counts), ON_STORE(what_a_request_said_is_kept), ON_STORE(a_ticket_is_recorded),
 		ON_STORE(a_node_is_found_by_the_begin_of_its_id), ON_STORE(ten_thousand_nodes),
 	};
 

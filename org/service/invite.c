@@ -55,7 +55,7 @@ parse(int argc, char **argv, struct store_invite *out)
 		case 'a': out->approve = 1; break;
 		case 'k':
 			out->for_ek = 1;
-			rc = name_of_ek(optarg, out->ek_digest) != 0 ? ORG_usage : 0;
+			rc = name_of_digest("an EK", optarg, out->ek_digest) != 0 ? ORG_usage : 0;
 			break;
 		case 'n': rc = set_text(out->name, sizeof out->name, optarg, name_of_node); break;
 		case 'g': rc = set_text(out->group, sizeof out->group, optarg, name_of_group); break;

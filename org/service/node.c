@@ -10,12 +10,13 @@
 #include "service.h"
 
 static const char help[] =
-    "usage: sallyport-org node list DIR [--group GROUP] [--state STATE]\n"
+    "usage: sallyport-org node list DIR [--group GROUP] [--state STATE] [--refused]\n"
     "       sallyport-org node show DIR NODE\n"
     "       sallyport-org node approve DIR NODE [--ek DIGEST]\n"
     "       sallyport-org node revoke DIR NODE\n"
     "       sallyport-org node forget DIR NODE\n"
-    "       sallyport-org node learn DIR NODE\n"
+    "       sallyport-org node learn DIR NODE [--pcrs DIGEST]\n"
+    "       sallyport-org node learn DIR --pcrs DIGEST [--group GROUP]\n"
     "       sallyport-org node name DIR NODE NAME\n"
     "       sallyport-org node group DIR NODE GROUP\n"
     "       sallyport-org node escrow DIR NODE --key FILE\n"
@@ -23,12 +24,14 @@ static const char help[] =
     "DIR is the service's folder, made by sallyport-org init; NODE a node's name or the first 8 or more digits of its id;\n"
     "STATE is pending, member or revoked.\n"
     "\n"
-    "  list       a line each, by id: id, state, name, group, when seen, what it was told, hardware class\n"
+    "  list       a line each, by id: id, state, name, group, when seen, what it was told, hardware class;\n"
+    "             --refused: whose PCRs were not those that are accepted: id, name, group, when seen, DIGEST, what differs\n"
     "  show       all that is known of it\n"
     "  approve    a pending node becomes a member; --ek: only if that is the digest of its endorsement key, as the machine shows it\n"
     "  revoke     it boots nothing from the organisation any more, for good\n"
     "  forget     a pending or revoked one: its TPM and its id may enrol anew.  Its share of the disk key is gone\n"
-    "  learn      accepts what its last request was refused for: the PCRs, the resetCount\n"
+    "  learn      accepts what its last request was refused for: the PCRs, the resetCount; --pcrs: only if these are its PCRs;\n"
+    "             without NODE: of every member (of GROUP) that was refused for these, after an update of firmware or preboot\n"
     "  name       another name; - is none\n"
     "  group      another group\n"
     "  escrow     prints its TPM's ownerAuth and lockoutAuth; --key: the escrow.key that sallyport-org init made\n";
@@ -80,6 +83,23 @@ print_one(void *arg, const struct store_node *node)
 	return ferror(stdout);
 }
 
+/* Those alone whose last request was refused for what was measured: what "learn" would accept. */
+static int
+print_refused(void *arg, const struct store_node *node)
+{
+	char hex[NODE_TEXT + 1], when[40], pcrs[ID_TEXT + 1], what[REGISTRY_WHAT_TEXT];
+	uint8_t digest[32];
+
+	(void)arg;
+	if (!node->refused || node->state == NODE_revoked)
+		return 0;
+	registry_pcrs(&node->refused_as.pcrs, digest);
+	registry_differing(&node->accepted, &node->refused_as, what);
+	printf("%s %s %s %s %s %s\n", hex_text(node->node, sizeof node->node, hex), node->name[0] != '\0' ? node->name : "-", node->group,
+	    word_time(node->seen, when), hex_text(digest, sizeof digest, pcrs), what);
+	return ferror(stdout);
+}
+
 static enum node_state
 state_of(const char *text)
 {
@@ -92,7 +112,9 @@ state_of(const char *text)
 static int
 list(int argc, char **argv)
 {
-	static const struct option options[] = { { "group", required_argument, NULL, 'g' }, { "state", required_argument, NULL, 's' }, { NULL, 0, NULL, 0 } };
+	static const struct option options[] = { { "group", required_argument, NULL, 'g' }, { "state", required_argument, NULL, 's' },
+		{ "refused", no_argument, NULL, 'r' }, { NULL, 0, NULL, 0 } };
+	int (*print)(void *arg, const struct store_node *node) = print_one;
 	enum node_state state = 0;
 	const char *group = NULL;
 	struct store *store;
@@ -101,6 +123,7 @@ list(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
 		case 'g': group = optarg; break;
+		case 'r': print = print_refused; break;
 		case 's':
 			state = state_of(optarg);
 			if (state == 0)
@@ -115,7 +138,7 @@ list(int argc, char **argv)
 		return ORG_usage;
 	if (service_store(argv[optind], &store) != 0)
 		return ORG_refused;
-	rc = store_nodes(store, group, state, print_one, NULL);
+	rc = store_nodes(store, group, state, print, NULL);
 	store_close(store);
 	return rc == 0 ? ORG_ok : ORG_refused;
 }

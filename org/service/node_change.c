@@ -9,8 +9,9 @@
 #include "service.h"
 
 struct arguments {
-	uint8_t ek[32];
-	int has_ek;
+	uint8_t digest[32];	/* of its EK, of its PCRs */
+	int has_digest;
+	const char *group;
 	const char *text;	/* name or group */
 };
 
@@ -18,9 +19,9 @@ static int
 approve(struct store *store, const struct store_node *node, const struct arguments *a)
 {
 	char hex[ID_TEXT + 1];
-	int rc = registry_approve(store, node->node, a->has_ek ? a->ek : NULL);
+	int rc = registry_approve(store, node->node, a->has_digest ? a->digest : NULL);
 
-	if (rc == 0 && !a->has_ek)
+	if (rc == 0 && !a->has_digest)
 		printf("EK %s: is it what the machine shows?\n", hex_text(node->ek_digest, sizeof node->ek_digest, hex));
 	return rc;
 }
@@ -42,8 +43,22 @@ forget(struct store *store, const struct store_node *node, const struct argument
 static int
 learn(struct store *store, const struct store_node *node, const struct arguments *a)
 {
-	(void)a;
-	return registry_learn(store, node->node);
+	return registry_learn(store, node->node, a->has_digest ? a->digest : NULL);
+}
+
+static int
+learn_all(struct store *store, const struct arguments *a)
+{
+	struct registry_learned count;
+	int rc = registry_learn_all(store, a->group, a->digest, &count);
+
+	if (rc != 0)
+		return rc;
+	printf("learned of %u\n", count.learned);
+	if (count.left > 0)
+		return refuse("%u are left", count.left);
+	return count.learned > 0 ? 0 : refuse("no member%s%s was refused for these", a->group != NULL ? " of group " : "",
+	    a->group != NULL ? a->group : "");
 }
 
 static int
@@ -73,25 +88,54 @@ static const struct change {
 	{ "name", is_name, rename_node }, { "group", name_of_group, regroup },
 };
 
-/* Only approve has an option. */
-static const struct option options[] = { { "ek", required_argument, NULL, 'k' }, { NULL, 0, NULL, 0 } };
+static const struct option no_options[] = { { NULL, 0, NULL, 0 } };
+static const struct option approve_options[] = { { "ek", required_argument, NULL, 'd' }, { NULL, 0, NULL, 0 } };
+static const struct option learn_options[] = { { "pcrs", required_argument, NULL, 'd' }, { "group", required_argument, NULL, 'g' },
+	{ NULL, 0, NULL, 0 } };
+
+/* 0 or an exit code. */
+static int
+parse(int argc, char **argv, const struct change *change, struct arguments *out)
+{
+	const struct option *options = change->run == approve ? approve_options : change->run == learn ? learn_options : no_options;
+	int c;
+
+	memset(out, 0, sizeof *out);
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case 'd':
+			if (name_of_digest(change->run == approve ? "an EK" : "PCRs", optarg, out->digest) != 0)
+				return ORG_usage;
+			out->has_digest = 1;
+			break;
+		case 'g':
+			out->group = optarg;
+			if (name_of_group(optarg) != 0)
+				return ORG_usage;
+			break;
+		default: return ORG_usage;
+		}
+	}
+	return 0;
+}
 
 static int
 run(int argc, char **argv, const struct change *change)
 {
 	const int wanted = change->check != NULL ? 3 : 2;
-	struct arguments a = { .has_ek = 0 };
+	struct arguments a;
 	struct store_node node;
 	struct store *store;
-	int c, rc;
+	int all, rc = parse(argc, argv, change, &a);
 
-	while ((c = getopt_long(argc, argv, "", change->run == approve ? options : &options[1], NULL)) != -1) {
-		if (c != 'k' || name_of_ek(optarg, a.ek) != 0)
-			return ORG_usage;
-		a.has_ek = 1;
-	}
-	if (argc - optind != wanted)
-		return usage_error(wanted == 2 ? "wants the service's folder and a node" : "wants the service's folder, a node and one argument more");
+	if (rc != 0)
+		return rc;
+	all = change->run == learn && a.has_digest && argc - optind == 1;
+	if (a.group != NULL && !all)
+		return usage_error("--group is for --pcrs without a node");
+	if (!all && argc - optind != wanted)
+		return usage_error(change->run == learn ? "wants the service's folder and a node, or --pcrs" : wanted == 2 ?
+		    "wants the service's folder and a node" : "wants the service's folder, a node and one argument more");
 	if (change->check != NULL) {
 		a.text = argv[optind + 2];
 		if (change->check(a.text) != 0)
@@ -99,9 +143,13 @@ run(int argc, char **argv, const struct change *change)
 	}
 	if (service_store(argv[optind], &store) != 0)
 		return ORG_refused;
-	rc = service_node(store, argv[optind + 1], &node);
-	if (rc == 0)
-		rc = change->run(store, &node, &a);
+	if (all)
+		rc = learn_all(store, &a);
+	else {
+		rc = service_node(store, argv[optind + 1], &node);
+		if (rc == 0)
+			rc = change->run(store, &node, &a);
+	}
 	store_close(store);
 	return rc == 0 ? ORG_ok : ORG_refused;
 }

@@ -63,12 +63,12 @@ name_of_class(const char *text)
 }
 
 int
-name_of_ek(const char *text, uint8_t out[32])
+name_of_digest(const char *what, const char *text, uint8_t out[32])
 {
 	size_t got = 0;
 
 	if (strlen(text) != ID_TEXT || !is_hex(text) || sodium_hex2bin(out, 32, text, ID_TEXT, NULL, &got, NULL) != 0 || got != 32)
-		return refuse("\"%s\" is no digest of an EK: 64 lower-case hexadecimal digits", text);
+		return refuse("\"%s\" is no digest of %s: 64 lower-case hexadecimal digits", text, what);
 	return 0;
 }
 

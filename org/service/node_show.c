@@ -23,6 +23,7 @@ static void
 print_measured(const struct store_node *node)
 {
 	char key[16], hex[ID_TEXT + 1];
+	uint8_t digest[32];
 
 	for (unsigned i = 0; i < PCRS; i++) {
 		const uint8_t *now = node->refused_as.pcrs.pcr[i], *accepted = node->accepted.pcrs.pcr[i];
@@ -31,6 +32,10 @@ print_measured(const struct store_node *node)
 		printf("%-12s%s\n", key, hex_text(accepted, 32, hex));
 		if (node->refused && memcmp(accepted, now, 32) != 0)
 			printf("%-12s%s refused\n", key, hex_text(now, 32, hex));
+	}
+	if (node->refused) {
+		registry_pcrs(&node->refused_as.pcrs, digest);
+		printf("%-12s%s\n", "refused", hex_text(digest, sizeof digest, hex));	/* for learn --pcrs */
 	}
 	printf("%-12s%" PRIu64 "\n", "resetcount", node->accepted.reset_count);
 	if (node->refused && node->refused_as.reset_count < node->accepted.reset_count)

@@ -118,10 +118,24 @@ int registry_invite_revoke(struct store *store, uint64_t number);
 int registry_approve(struct store *store, const uint8_t node[NODE_BYTES], const uint8_t *ek);
 int registry_revoke(struct store *store, const uint8_t node[NODE_BYTES]);
 int registry_forget(struct store *store, const uint8_t node[NODE_BYTES]);
-int registry_learn(struct store *store, const uint8_t node[NODE_BYTES]);
 int registry_name(struct store *store, const uint8_t node[NODE_BYTES], const char *name);	/* "": none */
 int registry_group(struct store *store, const uint8_t node[NODE_BYTES], const char *group);
 
+/* registry_learn.c.  SHA-256 of the PCRs, one behind the other: what an operator compares.  Pure. */
+void registry_pcrs(const struct store_pcrs *pcrs, uint8_t out[32]);
+/* "PCR 4, resetCount 7 -> 8", as far as they differ. */
+enum { REGISTRY_WHAT_TEXT = 192 };
+void registry_differing(const struct store_measured *accepted, const struct store_measured *refused, char what[REGISTRY_WHAT_TEXT]);
+/* Accepts what its last request was refused for.  pcrs: NULL, or the digest that it must have, and then resetCount may not have gone down. */
+int registry_learn(struct store *store, const uint8_t node[NODE_BYTES], const uint8_t *pcrs);
+/* The same of every member (of group, unless NULL) that was refused for these; says of whom it is left. */
+struct registry_learned {
+	unsigned learned, left;
+};
+int registry_learn_all(struct store *store, const char *group, const uint8_t pcrs[32], struct registry_learned *out);
+
+/* Begins a transaction about this node, as it stands; or says that there is none. */
+int registry_begin(struct store *store, const uint8_t node[NODE_BYTES], struct store_node *out);
 /* Ends what store_begin() began: with an entry in the log, or not at all.  node may be NULL. */
 int registry_finish(struct store *store, int rc, const char *kind, const uint8_t *node, const char *what);
 #endif

@@ -1,20 +1,18 @@
 /*
- * What an operator says of nodes: approved, revoked, forgotten, its measurements, its name, its group.  On the organisation's side.
+ * What an operator says of nodes: approved, revoked, forgotten, its name, its group.  On the organisation's side.
  * Distrusts a second command and the node itself at the same time: every rule is judged inside of the transaction that it permits.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "service.h"
 
-enum { WHAT_TEXT = 192 };
+enum { WHAT_TEXT = REGISTRY_WHAT_TEXT };
 
-/* Begins; the node as it stands. */
-static int
-begin(struct store *store, const uint8_t node[NODE_BYTES], struct store_node *out)
+int
+registry_begin(struct store *store, const uint8_t node[NODE_BYTES], struct store_node *out)
 {
 	char hex[NODE_TEXT + 1];
 	int rc = store_begin(store);
@@ -34,7 +32,7 @@ registry_approve(struct store *store, const uint8_t node[NODE_BYTES], const uint
 {
 	char what[WHAT_TEXT], hex[ID_TEXT + 1], other[ID_TEXT + 1];
 	struct store_node n;
-	int rc = begin(store, node, &n);
+	int rc = registry_begin(store, node, &n);
 
 	if (rc != 0)
 		return rc;
@@ -56,7 +54,7 @@ int
 registry_revoke(struct store *store, const uint8_t node[NODE_BYTES])
 {
 	struct store_node n;
-	int rc = begin(store, node, &n);
+	int rc = registry_begin(store, node, &n);
 
 	if (rc != 0)
 		return rc;
@@ -75,7 +73,7 @@ registry_forget(struct store *store, const uint8_t node[NODE_BYTES])
 {
 	char what[WHAT_TEXT], hex[ID_TEXT + 1];
 	struct store_node n;
-	int rc = begin(store, node, &n);
+	int rc = registry_begin(store, node, &n);
 
 	if (rc != 0)
 		return rc;
@@ -92,49 +90,12 @@ registry_forget(struct store *store, const uint8_t node[NODE_BYTES])
 	return rc != 0 ? rc : store_tidy(store);
 }
 
-/* "PCR 4, 11 and resetCount", as far as they differ. */
-static void
-differing(const struct store_measured *a, const struct store_measured *b, char what[WHAT_TEXT])
-{
-	size_t at = 0;
-
-	what[0] = '\0';
-	for (unsigned i = 0; i < PCRS; i++)
-		if (memcmp(a->pcrs.pcr[i], b->pcrs.pcr[i], sizeof a->pcrs.pcr[i]) != 0) {
-			(void)snprintf(what + at, WHAT_TEXT - at, "PCR %u, ", store_pcr_numbers[i]);	/* six of them fit */
-			at = strlen(what);
-		}
-	(void)snprintf(what + at, WHAT_TEXT - at, "resetCount %" PRIu64 " -> %" PRIu64, a->reset_count, b->reset_count);
-}
-
-int
-registry_learn(struct store *store, const uint8_t node[NODE_BYTES])
-{
-	char what[WHAT_TEXT] = "";
-	struct store_node n;
-	int rc = begin(store, node, &n);
-
-	if (rc != 0)
-		return rc;
-	if (n.state == NODE_revoked)
-		rc = refuse("it was revoked, which is for good");
-	else if (!n.refused)
-		rc = refuse("its last request was not refused for what was measured: there is nothing to learn");
-	if (rc == 0) {
-		differing(&n.accepted, &n.refused_as, what);
-		n.accepted = n.refused_as;
-		n.refused = 0;
-		rc = store_node_update(store, &n);
-	}
-	return registry_finish(store, rc, "learn", node, what);
-}
-
 int
 registry_name(struct store *store, const uint8_t node[NODE_BYTES], const char *name)
 {
 	char what[WHAT_TEXT], hex[NODE_TEXT + 1];
 	struct store_node n, other;
-	int rc = begin(store, node, &n);
+	int rc = registry_begin(store, node, &n);
 
 	if (rc != 0)
 		return rc;
@@ -154,7 +115,7 @@ registry_group(struct store *store, const uint8_t node[NODE_BYTES], const char *
 {
 	char what[WHAT_TEXT];
 	struct store_node n;
-	int rc = begin(store, node, &n);
+	int rc = registry_begin(store, node, &n);
 
 	if (rc != 0)
 		return rc;

@@ -56,7 +56,7 @@ int escrow_open(const char *secret_path, const struct store_blob *box, uint8_t *
 int name_of_node(const char *text);
 int name_of_group(const char *text);
 int name_of_class(const char *text);
-int name_of_ek(const char *text, uint8_t out[32]);
+int name_of_digest(const char *what, const char *text, uint8_t out[32]);	/* what: "an EK" */
 
 /* By name or by the first 8 or more digits of its id; says when there is none, or more than one. */
 int service_node(struct store *store, const char *text, struct store_node *out);
