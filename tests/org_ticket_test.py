@@ -443,16 +443,28 @@ def try_certificates(a):
                 "/CN=" + ca, "-days", "10", "-addext", "basicConstraints=critical,CA:TRUE")
     openssl("req", "-new", "-key", "maker.key", "-subj", "/CN=any", "-out", "ek.csr")
     certs = {}
-    for name, ca, key in (("good", "maker", org_node_ek), ("self_made", "nobody", org_node_ek), ("another_key", "maker", None)):
+    for name, ca, key, extensions in (("good", "maker", org_node_ek, ""), ("self_made", "nobody", org_node_ek, ""), ("another_key", "maker", None, ""),
+                                      ("of_an_ek", "maker", org_node_ek, "extendedKeyUsage=2.23.133.8.1\nkeyUsage=critical,keyAgreement\n"
+                                       "basicConstraints=critical,CA:FALSE\n"),
+                                      ("of_a_server", "maker", org_node_ek, "extendedKeyUsage=serverAuth\n"),
+                                      ("that_signs", "maker", org_node_ek, "keyUsage=critical,digitalSignature\n"),
+                                      ("of_a_ca", "maker", org_node_ek, "basicConstraints=critical,CA:TRUE\n")):
+        with open("ext", "w") as f:
+            f.write(extensions)
         openssl("x509", "-req", "-in", "ek.csr", "-CA", ca + ".crt", "-CAkey", ca + ".key", "-CAcreateserial", "-days", "10", "-outform", "DER",
-                "-out", "ek.der", *(["-force_pubkey", key] if key else []))
+                "-out", "ek.der", "-extfile", "ext", *(["-force_pubkey", key] if key else []))
         with open("ek.der", "rb") as f:
             certs[name] = f.read()
     certs["noise"] = os.urandom(300)
     service = Service("--ek-roots", "maker.crt", "--require-ek-cert")
     for name, cert, words in (("none", b"", b"wants a certificate"), ("self_made", certs["self_made"], b"wants a certificate"),
+                              ("of_a_server", certs["of_a_server"], b"wants a certificate"), ("that_signs", certs["that_signs"], b"wants a certificate"),
+                              ("of_a_ca", certs["of_a_ca"], b"wants a certificate"),
                               ("another_key", certs["another_key"], b"for another key"), ("noise", certs["noise"], b"no X.509")):
         refused("ek_cert_" + name, a.ask_enrol(service.org, invite(), ek_cert=cert)[1], 403, words)
+    text, answer = a.ask_enrol(service.org, invite(approve=True), ek_cert=certs["of_an_ek"])
+    member("ek_cert_of_an_ek", text, prove(service, a, text, answer), a, "none")
+    is_("recorded_as_verified_of_an_ek", sql("SELECT ek_verified FROM node WHERE node = ?", a.id), [(1,)])
     text, answer = a.ask_enrol(service.org, invite(approve=True), ek_cert=certs["good"])
     member("ek_cert_good", text, prove(service, a, text, answer), a, "none")
     is_("recorded_as_verified", sql("SELECT ek_verified FROM node WHERE node = ?", a.id), [(1,)])

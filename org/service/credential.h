@@ -35,8 +35,8 @@ void ek_roots_free(struct ek_roots *roots);			/* takes NULL */
 enum ek_cert { EK_CERT_none, EK_CERT_malformed, EK_CERT_other, EK_CERT_unverified, EK_CERT_verified };
 
 /*
- * X.509, DER.  other: it is for another key.  unverified: it is for this key, and nobody in roots (NULL: there are none) vouches for it.
- * Dates are not looked at: a TPM's certificate cannot be renewed.
+ * X.509, DER.  other: it is for another key.  unverified: it is for this key, and nobody in roots (NULL: there are none) vouches for it as an
+ * endorsement key: a certificate that says it is for something else, or a CA's, counts for nothing.  Dates are not looked at: a TPM's certificate cannot be renewed.
  */
 enum ek_cert ek_cert_judge(const struct ek *ek, const void *cert, size_t len_bytes, const struct ek_roots *roots);
 #endif

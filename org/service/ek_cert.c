@@ -82,6 +82,21 @@ is_of(gnutls_x509_crt_t crt, const struct ek *ek)
 	return good;
 }
 
+/*
+ * A CA that certifies EKs may certify servers as well, or attestation keys: whoever has such a key in software would play a TPM with it.
+ * What is not said is no reason: older certificates have neither extension (EK Credential Profile 2.5, 3.2).
+ */
+static int
+is_for_ek(gnutls_x509_crt_t crt)
+{
+	unsigned usage = 0, critical;
+	int rc = gnutls_x509_crt_get_key_usage(crt, &usage, &critical);
+
+	if (rc != GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE && (rc != 0 || (usage & (GNUTLS_KEY_KEY_AGREEMENT | GNUTLS_KEY_KEY_ENCIPHERMENT)) == 0))
+		return 0;
+	return gnutls_x509_crt_get_ca_status(crt, &critical) <= 0 && gnutls_x509_crt_check_key_purpose(crt, "2.23.133.8.1", 0) == 1;
+}
+
 enum ek_cert
 ek_cert_judge(const struct ek *ek, const void *cert, size_t len_bytes, const struct ek_roots *roots)
 {
@@ -95,7 +110,7 @@ ek_cert_judge(const struct ek *ek, const void *cert, size_t len_bytes, const str
 	if (gnutls_x509_crt_init(&crt) == 0 && gnutls_x509_crt_import(crt, &der, GNUTLS_X509_FMT_DER) == 0) {
 		judged = EK_CERT_other;
 		if (is_of(crt, ek))
-			judged = roots != NULL && gnutls_x509_trust_list_verify_crt(roots->list, &crt, 1, GNUTLS_VERIFY_DISABLE_TIME_CHECKS |
+			judged = roots != NULL && is_for_ek(crt) && gnutls_x509_trust_list_verify_crt(roots->list, &crt, 1, GNUTLS_VERIFY_DISABLE_TIME_CHECKS |
 			    GNUTLS_VERIFY_DISABLE_TRUSTED_TIME_CHECKS, &status, NULL) == 0 && status == 0 ? EK_CERT_verified : EK_CERT_unverified;
 	}
 	if (crt != NULL)
