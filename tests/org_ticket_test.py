@@ -504,6 +504,30 @@ def try_crowd(a, b):
     service.stop()
 
 
+def try_one_too_often(a, b):
+    """Who is known, and asks without an end: the log grows by no more than a line a second, and nobody else notices."""
+    service, quoter, good = Service(), Quoter(b), invite()
+    org_ = service.org
+    for name, path, make in (("node", "/v1/request", b.request), ("invite", "/v1/enrol", lambda challenge: b.enrol(challenge, good))):
+        got, start = [], time.monotonic()
+        with org_.connect() as sock:
+            while len(got) < 100 + (time.monotonic() - start):
+                text = make(bytes.fromhex(org_.ask("GET", "/v1/challenge", sock=sock).fields["challenge"]))
+                got.append(keep(org_.ask("POST", path, b.signed(text, quoter.quote(text)), sock=sock)))
+        seconds = time.monotonic() - start
+        is_(name + "_is_answered_at_first", {answer.kind for answer in got[:64]}, {"ticket" if name == "node" else "credential"})
+        told = len([answer for answer in got if answer.status == 200])
+        verdict(name + "_is_rationed", told <= 66 + seconds, "%d of %d were signed, in %.1f s" % (told, len(got), seconds))
+        over = [answer for answer in got if answer.status != 200] or got
+        refused(name + "_is_told_to_wait", over[0], 429, b"too often")
+        is_(name + "_with_a_time_to_wait", over[0].headers.get("Retry-After"), "5")
+    text, answer = a.ask_ticket(org_)
+    bound("others_are_answered", text, answer, a, "refuse", "revoked")
+    text, answer = b.ask_enrol(org_, invite())
+    verdict("other_invites_are_taken", keep(answer).kind == "credential", repr(answer))
+    service.stop()
+
+
 # --- many nodes -------------------------------------------------------------------------------------------------------------------------
 class Quoter:
     """TPM2_Quote over swtpm's own socket, a command at a time: what a node's ESYS would send (part 3, 18.4)."""
@@ -602,6 +626,7 @@ def main():
         try_stale(b)
         try_certificates(b)
         try_crowd(a, b)
+        try_one_too_often(a, b)
         try_load(b, ids)
         log = org("log", "svc").stdout.decode()
         missing = [text for text in kept if blake2b(text).hex() not in log]

@@ -173,6 +173,28 @@ rates(void **state)
 }
 
 static void
+rates_of_many(void **state)
+{
+	static struct rates rates;
+	const uint64_t one = 1;
+	unsigned fresh = 0;
+
+	(void)state;
+	rates_init(&rates, 3, 500);
+	for (uint64_t i = 0; i < 100; i++) {
+		unsigned taken = 0;
+
+		while (rates_take(&rates, &i, sizeof i, 1000))
+			assert_in_range(++taken, 1, 3);
+		fresh += taken == 3;		/* the others share a place with one that took it all */
+		assert_int_equal(rates_take(&rates, &i, sizeof i, 1499), 0);
+	}
+	assert_in_range(fresh, 80, 100);
+	assert_int_equal(rates_take(&rates, &one, sizeof one, 1500), 1);
+	assert_int_equal(rates_take(&rates, &one, sizeof one, 1500), 0);
+}
+
+static void
 log_texts(void **state)
 {
 	char out[8];
@@ -230,7 +252,7 @@ main(void)
 		cmocka_unit_test(origins),
 		cmocka_unit_test(connections),
 		cmocka_unit_test(bodies),
-		cmocka_unit_test(rates),
+		cmocka_unit_test(rates), cmocka_unit_test(rates_of_many),
 		cmocka_unit_test(log_texts),
 		cmocka_unit_test(challenges),
 	};

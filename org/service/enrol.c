@@ -106,7 +106,10 @@ begin_enrolment(struct server *server, const struct asked *asked, const struct d
 	    sizeof sec_credential);	/* sizes are libsodium's own: never fails */
 	enrolment->until = now + ENROL_S;
 	rc = registry_enrol(server->store, enrolment, doc->invite.bytes == 32 ? doc->invite.at : NULL, now, &reason);
-	if (rc == 0 && reason == REASON_none)
+	if (rc == 0 && reason == REASON_none && !rates_take(&server->answers, &enrolment->invite, sizeof enrolment->invite, server_now_ms())) {
+		reply_later(reply, MHD_HTTP_TOO_MANY_REQUESTS, "this invite comes too often\n");
+		rc = -EDQUOT;
+	} else if (rc == 0 && reason == REASON_none)
 		rc = sign_credential(server, asked, enrolment, ek, ak, sec_credential, reply);
 	else if (rc == 0 && !rate_take(&server->refusals, server_now_ms())) {
 		reply_later(reply, MHD_HTTP_TOO_MANY_REQUESTS, "too many whom nobody knows are asking\n");

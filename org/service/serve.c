@@ -36,7 +36,7 @@ static const char help[] =
 
 enum {
 	REFUSALS = 64,		/* signed for who has proved nothing, at once: a rack that is switched on before it is enrolled */
-	REFUSAL_MS = 1000,	/* and then one each so often: some 20 MB of log a day, at most */
+	REFUSAL_MS = 1000,	/* and then one each so often: some 20 MB of log a day, at most; to each node as well, and for each invite */
 };
 
 struct options {
@@ -167,6 +167,7 @@ prepare(const struct options *o, struct server *server, int *listener, struct by
 		server->began_s = (uint64_t)time(NULL);
 		challenges_init(&server->challenges, server->began_ms, (unsigned)o->challenge_s);
 		rate_init(&server->refusals, server->began_ms, REFUSALS, REFUSAL_MS);
+		rates_init(&server->answers, REFUSALS, REFUSAL_MS);
 	}
 	return rc;
 }

@@ -26,6 +26,7 @@ struct server {
 	struct conns conns;
 	struct challenges challenges;
 	struct rate refusals;		/* signed answers to who has proved nothing */
+	struct rates answers;		/* to each node, and for each invite: a program that plays a TPM quotes as fast as it likes */
 	struct store *store;
 	struct secret_key org_key;
 	struct ek_roots *ek_roots;	/* NULL: none */

@@ -1,7 +1,8 @@
 /*
  * A node's request, and the ticket that answers it.  On the organisation's side, facing the network.
  * Distrusts the request until the quote by the node's own key over these very bytes is good.  In this order: form, challenge, who it is,
- * quote; only then is anything written, and only what was written is signed.  Who is not known proves nothing: its refusals are rationed.
+ * quote; only then is anything written, and only what was written is signed.  Who is not known proves nothing: its refusals are rationed, and
+ * what a node is told is as well, for the log keeps it: who plays his own TPM would fill the disk.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -147,6 +148,10 @@ judge_request(struct server *server, struct asked *asked, const struct doc_reque
 		return;
 	if (!known && !rate_take(&server->refusals, server_now_ms())) {
 		reply_later(reply, MHD_HTTP_TOO_MANY_REQUESTS, "too many whom nobody knows are asking\n");
+		return;
+	}
+	if (known && !rates_take(&server->answers, request->node, sizeof request->node, server_now_ms())) {
+		reply_later(reply, MHD_HTTP_TOO_MANY_REQUESTS, "this node asks too often\n");
 		return;
 	}
 	rc = store_begin(server->store);
