@@ -61,7 +61,9 @@ struct crypto {
 	uint8_t enrol_text[DOC_MAX];	/* enrol_bytes of it: the document that a proof is about */
 	size_t enrol_bytes;
 	uint8_t cause;			/* CHOSEN_* of the present candidate */
-	uint8_t open, member, asked_twice, ticketed, offline_counted, org_tried;
+	uint8_t open, member, asked_twice, ticketed, offline_counted;
+	uint8_t org_tried;		/* so often the ticket's generation was asked for */
+	uint8_t lent;			/* its initramfs, to the store */
 	uint8_t unknown;		/* the org has said so of this node, in a ticket */
 	uint8_t ticket_id[ID_BYTES];
 

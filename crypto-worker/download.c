@@ -74,6 +74,7 @@ keep(struct crypto *c, uint32_t part)
 		fd = part == PART_kernel ? c->kernel_fd : c->initramfs_fd;
 	if (fd < 0)
 		crypto_fail(c, EV_load_memory, 0);
+	c->lent |= part == PART_initramfs;	/* it can still be written to */
 	rc = worker_send(FD_CHANNEL, &c->state, MSG_crypto_keep, &c->keep, &fd);
 	if (made)
 		(void)close(fd);	/* the store has it */
@@ -101,6 +102,15 @@ initramfs_is_right(const struct crypto *c, const struct doc_manifest *m)
 	}
 	return crypto_generichash_final(&hash, digest, sizeof digest) == 0 &&
 	    sodium_memcmp(digest, m->initramfs_blake2b, sizeof digest) == 0;
+}
+
+/* The boot goes on, kept or not; the broker has said why not. */
+static void
+kept(struct crypto *c, uint32_t slot)
+{
+	c->keeping = 0;
+	c->offers[SLOTS_MAX].said.slot = slot;
+	supply_images(c);
 }
 
 /* A document of the generation is there. */
@@ -141,7 +151,9 @@ got_image(struct crypto *c, uint64_t len_bytes)
 		return;
 	}
 	c->initramfs_fd = get_take(c);
-	if (initramfs_is_right(c, m))
+	if (c->lent)
+		kept(c, SLOT_NONE);
+	else if (initramfs_is_right(c, m))
 		keep(c, PART_manifest);
 	else
 		give_up(c, EV_image_initramfs);
@@ -156,15 +168,6 @@ download_got(struct crypto *c, const struct msg_net_got *body)
 		got_document(c, body->len_bytes);
 	else
 		got_image(c, body->len_bytes);
-}
-
-/* The boot goes on, kept or not; the broker has said why not. */
-static void
-kept(struct crypto *c, uint32_t slot)
-{
-	c->keeping = 0;
-	c->offers[SLOTS_MAX].said.slot = slot;
-	supply_images(c);
 }
 
 void

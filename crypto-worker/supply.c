@@ -100,8 +100,9 @@ supply_next(struct crypto *c)
 		choose(c, i, CHOSEN_ticket);
 		return;
 	}
-	if (c->ticketed && !c->org_tried) {
-		c->org_tried = 1;
+	/* Once more if it was lent and then not right: lent to nobody, that time. */
+	if (c->ticketed && c->org_tried < 1 + c->lent) {
+		c->org_tried++;
 		download_begin(c);
 		return;
 	}

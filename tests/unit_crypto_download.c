@@ -3,6 +3,7 @@
  * The test plays net-worker, mirrors and store, honest and hostile.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <sodium.h>
@@ -275,6 +276,64 @@ a_slot_that_is_damaged_is_fetched_anew(void **state)
 	play_close();
 }
 
+/*
+ * It was right when it was lent to the store, and is not any more: whoever had it there wrote to it, sealed it, or holds it from before.
+ * That cost the organisation's generation; now it is fetched once more and lent to nobody.
+ */
+static void
+what_is_spoilt_while_it_is_kept_is_fetched_once_more(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		int held;
+
+		to_download();
+		documents();
+		org_serve_part(&newest);
+		org_serve_part(&newest);
+		for (uint32_t part = PART_manifest; part < PART_initramfs; part++)
+			org_keep(EV_none, 0);
+		play_expect(MSG_crypto_keep);
+		if (i == 1)
+			assert_int_equal(fcntl(play.keep_fd, F_ADD_SEALS, F_SEAL_WRITE), 0);
+		else
+			assert_int_equal(pwrite(play.keep_fd, "EVIL", 4, 0), 4);
+		{
+			struct msg_store_kept kept = { .part = play.keep.part, .number = play.keep.number };
+
+			play_tell(MSG_store_kept, &kept);
+		}
+		play_expect(MSG_crypto_supplied);
+		play_expect(MSG_crypto_rejected);
+		assert_int_equal(play.event, i == 1 ? EV_load_memory : EV_image_initramfs);
+		play_say(MSG_broker_next);
+		documents();
+		org_serve_part(&newest);
+		play_expect(MSG_crypto_get);
+		held = dup(play.get_fd);
+		assert_true(held >= 0);
+		if (i == 2) {		/* sealed before it is said to be there, and not a third time */
+			struct msg_net_got got = { .len_bytes = INITRAMFS_BYTES, .number = play.get.number };
+
+			assert_int_equal(pwrite(held, newest.initramfs, INITRAMFS_BYTES, 0), INITRAMFS_BYTES);
+			assert_int_equal(fcntl(held, F_ADD_SEALS, F_SEAL_WRITE), 0);
+			play_tell(MSG_net_got, &got);
+		} else
+			org_fill(newest.initramfs, INITRAMFS_BYTES);
+		(void)close(held);
+		play_expect(MSG_crypto_supplied);
+		if (i == 2) {
+			falls_back(MSG_crypto_rejected, EV_load_memory);
+			continue;
+		}
+		play_expect(MSG_crypto_verified);
+		assert_int_equal(play.about.slot, SLOT_NONE);
+		assert_memory_equal(play.about.id, newest.id, ID_BYTES);
+		assert_int_equal(fake.state.offline, 0);
+		play_close();
+	}
+}
+
 /* A broker that lets pass what is about another part: which one was kept, and which comes next, is for crypto-worker to know. */
 static void
 an_answer_about_another_part_does_not_lead(void **state)
@@ -324,6 +383,7 @@ main(void)
 		cmocka_unit_test(what_changes_afterwards_is_rejected),
 		cmocka_unit_test(a_worker_that_dies_on_the_way),
 		cmocka_unit_test(a_slot_that_is_damaged_is_fetched_anew),
+		cmocka_unit_test(what_is_spoilt_while_it_is_kept_is_fetched_once_more),
 		cmocka_unit_test(an_answer_about_another_part_does_not_lead),
 		cmocka_unit_test(nothing_left_and_no_boot_without_a_ticket),
 	};
