@@ -9,12 +9,15 @@
 
 enum { HTTP_CONFLICT = 409 };	/* RFC 9110, 15.5.10 */
 
-/* The sum of what the exchange was for: read back by nobody but this program. */
+/* What is posted, and what is answered: nothing secret. */
 static uint8_t text[TEXT_MAX];
 
+/* An exchange begins, or begins anew: what was open before is not any more. */
 void
 ask_challenge(struct crypto *c)
 {
+	c->open = 0;
+	sodium_memzero(c->secrets->share_key, sizeof c->secrets->share_key);
 	get_part(c, GET_challenge, NULL, DOC_MAX);
 }
 
@@ -100,19 +103,6 @@ ask_quoted(struct crypto *c, uint32_t what, enum doc_kind kind, const void *doc,
 	get_post(c, what, text, (size_t)(n + m));
 }
 
-/* The network is up. */
-void
-ask_begin(struct crypto *c)
-{
-	ask_challenge(c);
-}
-
-void
-ask_offline(struct crypto *c, enum event event)
-{
-	ask_failed(c, event);
-}
-
 void
 ask_got(struct crypto *c, const struct msg_net_got *body)
 {
@@ -147,7 +137,6 @@ ask_posted(struct crypto *c, const struct msg_net_posted *body)
 	 */
 	if (body->event == EV_net_status && body->detail == HTTP_CONFLICT && !c->asked_twice) {
 		c->asked_twice = 1;
-		c->open = 0;
 		ask_challenge(c);
 		return;
 	}
@@ -168,8 +157,6 @@ ask_lost(struct crypto *c, int final)
 {
 	if (final)
 		ask_failed(c, EV_program_spent);
-	else if (c->get_fd >= 0) {
-		c->open = 0;
+	else if (c->get_fd >= 0)
 		ask_challenge(c);
-	}
 }

@@ -9,7 +9,6 @@
 enum { HASH_BYTES = 32, TEXT_MAX = 2 * DOC_MAX };
 
 /* ask.c */
-void ask_challenge(struct crypto *c);
 /* Writes document and quote, one behind the other, and posts them; hash gets the document's BLAKE2b-256. */
 void ask_quoted(struct crypto *c, uint32_t what, enum doc_kind kind, const void *doc, uint8_t hash[HASH_BYTES]);
 /*
@@ -17,8 +16,6 @@ void ask_quoted(struct crypto *c, uint32_t what, enum doc_kind kind, const void 
  */
 enum event ask_signed(const struct crypto *c, enum doc_kind kind, const uint8_t *text, size_t len_bytes, void *out, size_t out_bytes,
     enum event wrong);
-/* The org's word does not come, or is not good. */
-void ask_failed(struct crypto *c, enum event event);
 /* Why the org refuses: the code of a reason. */
 enum event ask_reason(uint8_t reason);
 

@@ -125,8 +125,8 @@ void get_again(struct crypto *c);
 int fill_with(const void *bytes, size_t len_bytes, enum fd_kind kind);
 
 /* ask.c, offline.c: LINK and ASK. */
-void ask_begin(struct crypto *c);
-void ask_offline(struct crypto *c, enum event event);
+void ask_challenge(struct crypto *c);	/* the network is up; or all is asked anew */
+void ask_failed(struct crypto *c, enum event event);	/* the org's word does not come, or is not good */
 void ask_got(struct crypto *c, const struct msg_net_got *body);
 void ask_posted(struct crypto *c, const struct msg_net_posted *body);
 void ask_lost(struct crypto *c, int final);

@@ -64,7 +64,7 @@ on_broker_ask(struct crypto *c, const struct msg_broker_ask *body)
 	(void)body;	/* it says nothing */
 	if (c->config.org[0] == '\0')
 		crypto_exit(c, EXIT_PEER);
-	ask_begin(c);
+	ask_challenge(c);
 }
 
 static void
@@ -72,7 +72,7 @@ on_broker_offline(struct crypto *c, const struct msg_broker_offline *body)
 {
 	if (c->config.org[0] == '\0')
 		crypto_exit(c, EXIT_PEER);
-	ask_offline(c, (enum event)body->event);
+	ask_failed(c, (enum event)body->event);
 }
 
 static void

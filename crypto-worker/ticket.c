@@ -132,7 +132,6 @@ ticket_answered(struct crypto *c, const uint8_t *text, size_t len_bytes)
 	event = remember(c, &ticket);
 	c->unknown = ticket.reason == REASON_unknown;
 	if (event == EV_none && c->unknown && enrol_wanted(c)) {
-		sodium_memzero(c->secrets->share_key, sizeof c->secrets->share_key);
 		ask_challenge(c);
 		return;
 	}
