@@ -213,9 +213,6 @@ play_hear(void)
 	if (f.id == MSG_crypto_want) {
 		play.want = s.crypto_want;
 		close_one(&play.want_fd);
-	close_one(&play.get_fd);
-	close_one(&play.post_fd);
-	close_one(&play.keep_fd);
 		play.want_fd = frame_take_fd(&f, 0);
 	} else if (f.id == MSG_crypto_get || f.id == MSG_crypto_post) {
 		close_one(&play.get_fd);
