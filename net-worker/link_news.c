@@ -78,13 +78,14 @@ news_has_address(const uint8_t *bytes, size_t len_bytes, uint32_t index)
 }
 
 /*
- * IFF_LOWER_UP is the carrier itself.  IFF_RUNNING, all that ioctl(2) tells, is said of an interface that has just been brought up even
- * without one, until the kernel has come to look (RFC 2863's "unknown").
+ * IFF_LOWER_UP is the carrier itself.  IFF_RUNNING, all that ioctl(2) tells, is what the kernel has last seen when it came to look (RFC 2863):
+ * it is said of an interface that has just been brought up even without a carrier, and not said of one that had none when its driver was
+ * loaded, for up to a second after there is one.  Sent is all the while (dev_activate()).
  */
 int
 news_has_carrier(const uint8_t *bytes, size_t len_bytes, uint32_t index)
 {
-	const unsigned want = IFF_UP | IFF_RUNNING | IFF_LOWER_UP;
+	const unsigned want = IFF_UP | IFF_LOWER_UP;
 	const uint8_t *body;
 	struct ifinfomsg i;
 	int has = -1;
@@ -96,7 +97,7 @@ news_has_carrier(const uint8_t *bytes, size_t len_bytes, uint32_t index)
 			continue;
 		memcpy(&i, body, sizeof i);
 		if (i.ifi_index == (int)index)
-			has = type == RTM_NEWLINK && (i.ifi_flags & want) == want;
+			has = type == RTM_NEWLINK && (i.ifi_flags & (want | IFF_DORMANT)) == want;
 	}
 	return has;
 }

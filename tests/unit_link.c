@@ -259,8 +259,10 @@ the_carrier(void **state)
 	assert_int_equal(news_has_carrier(m, n, 2), 0);
 	for (unsigned without = 1; without <= IFF_LOWER_UP; without <<= 1) {
 		n = link_message(m, RTM_NEWLINK, 2, up & ~without);
-		assert_int_equal(news_has_carrier(m, n, 2), (without & (IFF_UP | IFF_RUNNING | IFF_LOWER_UP)) == 0);
+		assert_int_equal(news_has_carrier(m, n, 2), (without & (IFF_UP | IFF_LOWER_UP)) == 0);
 	}
+	n = link_message(m, RTM_NEWLINK, 2, up | IFF_DORMANT);
+	assert_int_equal(news_has_carrier(m, n, 2), 0);
 	n = link_message(m, RTM_NEWADDR, 2, up);
 	assert_int_equal(news_has_carrier(m, n, 2), -1);
 	news_ask_carrier(m, 7);
