@@ -38,7 +38,7 @@ static const char help[] =
     "                         org: with the org; default none\n"
     "  --invite HEX|FILE      what admits it there: from sallyport-org invite\n"
     "  --release local|org    org: the disk key needs the org's share; default local\n"
-    "  --tpm-owner keep|take  take: the enrolment sets ownerAuth and lockoutAuth; default keep\n"
+    "  --tpm-owner keep|take  take: the enrolment sets ownerAuth and lockoutAuth; default with --escrow-key, keep without\n"
     "  --escrow-key HEX|FILE  whom they are sealed to: the public half, escrow.pub\n"
     "  --hardware TEXT        hardware class, 1 to 63 characters, for the org\n"
     "  --offline-max N        0 to 1000000, default 16: boots without a ticket since the last one\n"
@@ -95,6 +95,9 @@ take_option(int c, const char *arg, struct doc_config *config, const char **outp
 	}
 }
 
+/* Beside OWNER_keep and OWNER_take: no option has said. */
+enum { OWNER_unstated = OWNER_take + 1 };
+
 /* What the options must be together. */
 static int
 check_together(struct doc_config *config, const char *output)
@@ -102,6 +105,8 @@ check_together(struct doc_config *config, const char *output)
 	char id[KEY_ID_TEXT + 1], option[DOC_KEY_MAX + 1];
 	const char *key, *why;
 
+	if (config->tpm_owner == OWNER_unstated)
+		config->tpm_owner = config->escrow_key.bytes > 0 ? OWNER_take : OWNER_keep;
 	if (config->release_key.count == 0 || config->threshold == 0 || config->org_key.count == 0 || config->cache[0] == '\0' ||
 	    output == NULL)
 		return usage_error("wants --release-key, --threshold, --org-key, --cache and -o");
@@ -158,7 +163,7 @@ cmd_config(int argc, char **argv)
 		LONG("link-wait", OPT_link_wait), LONG("net-wait", OPT_net_wait), LONG("offline-max", OPT_offline_max),
 		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
 	static struct doc_config config = { .enrol = ENROL_none, .release = RELEASE_local, .tpm = "tpm0", .console = "ttyS0", .retry_wait_s = 60,
-		.tpm_owner = OWNER_keep, .interface = "first", .address = "dhcp", .dhcp_routes = ROUTES_ignore, .link_wait_s = 15,
+		.tpm_owner = OWNER_unstated, .interface = "first", .address = "dhcp", .dhcp_routes = ROUTES_ignore, .link_wait_s = 15,
 		.net_wait_s = 30, .offline_max = 16 };
 	const char *output = NULL;
 	int c, rc;

@@ -137,8 +137,10 @@ no org_ca 2 '--org-ca: org wants its CA' config --org sally.example
 no org_local 2 '--enrol: local is for machines without' online --enrol local
 no invite_enrol 2 '--invite: wants enrol org' online --invite $hex
 no take_enrol 2 '--tpm-owner: take wants enrol org' online --tpm-owner take --escrow-key $hex
+yes escrow_takes enrols --escrow-key $hex
+line escrow_is_taken tpm_owner take
 no take_escrow 2 '--escrow-key: tpm_owner take wants one' enrols --tpm-owner take
-no escrow_keep 2 '--escrow-key: wants tpm_owner take' enrols --escrow-key $hex
+no escrow_keep 2 '--escrow-key: wants tpm_owner take' enrols --tpm-owner keep --escrow-key $hex
 no org_host 2 '--org: no HOST' online --org https://sally.example
 no org_port 2 '--org: no HOST' online --org sally.example:0
 no mirror_host 2 '--mirror: no HOST' online --mirror m.example/os/

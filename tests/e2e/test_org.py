@@ -5,6 +5,7 @@ Most power-ons end at the jump: what a generation does with its key, test_inside
 """
 
 import os
+import re
 import socket
 import ssl
 import sys
@@ -100,6 +101,22 @@ class Org(unittest.TestCase):
         node.image = self.image("refused-again", "--approve")
         self.boots(node, "enrolled with the org", "from slot 0")
         self.boots(node, "offline: boot 1 of 3", extra=SILENT)
+
+    def test_the_tpm_has_an_owner(self):
+        """Its authorisations are set with the enrolment, and what the operators' key opens are these."""
+        data = self.svc.data
+        node = self.node("owned", tpm_owner="take", escrow_key=os.path.join(data, "escrow.pub"))
+        with node.machine.tpm_socket() as tpm:
+            tpm.run("tpm2_createprimary", "-C", "o", "-c", "/dev/null")         # a factory-new TPM is nobody's
+        self.boots(node, "enrolled with the org")
+        text = self.svc.tool("node escrow", "owned", "--key", os.path.join(data, "escrow.key"))
+        owner, lockout = (re.search(r"^%s +([0-9a-f]{64})$" % name, text, re.M).group(1) for name in ("ownerAuth", "lockoutAuth"))
+        with node.machine.tpm_socket() as tpm:
+            self.assertNotEqual(tpm.run("tpm2_createprimary", "-C", "o", "-c", "/dev/null", check=False).returncode, 0)
+            tpm.run("tpm2_createprimary", "-C", "o", "-P", "hex:" + owner, "-c", "/dev/null")
+            tpm.run("tpm2_dictionarylockout", "-c", "-p", "hex:" + lockout)
+            self.assertNotEqual(tpm.run("tpm2_clear", "-c", "l", check=False).returncode, 0)    # behind it: a wrong one locks this one out
+        self.boots(node, r"\[4/9\] ticket", "from slot")      # preboot needs neither
 
     # What is booted.
 
