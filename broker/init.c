@@ -79,7 +79,10 @@ start_broker(void)
 	broker_fd = pair[0];
 }
 
-/* Kills what is left of a program that is to be replaced or has had its say.  It is reaped when it ends: one that hangs in the disk's driver must not hold init. */
+/*
+ * Kills what is left of a program that is to be replaced or has had its say.  It is reaped when it ends: one that hangs in a disk driver
+ * must not hold init.
+ */
 static void
 end(enum peer program)
 {
@@ -142,8 +145,8 @@ end_network(void)
 }
 
 /*
- * One lease per boot: then nothing can change the network any more.  net-link has had its say; one that was taken over would not end by itself
- * and keep its socket, bound to the interface, until the jump.
+ * One lease per boot: then nothing can change the network any more.  net-link has had its say; one that was taken over would not end by
+ * itself, and would keep its socket until the jump.
  */
 static void
 on_link_lease(const struct msg_link_lease *body)

@@ -1,9 +1,9 @@
 /*
- * eater: a net-worker or a store-worker that fills memory, in the place of the real one in an image of test_memory.py.  Outside every wall.
- * Compiled with EATER, whose place it takes, and EARLY_MIB: so much it maps before it is confined, beyond any limit that confine() sets.
- * Then confined like the real one, filter and limits, it touches all of that; without EARLY_MIB it maps and touches until it is refused.
- * As net-worker it then fills whatever it is given, tries one byte more, and answers that it could not connect: the detail is how many MiB it
- * got, or HELPED_ITSELF.  It does not end when its channel does: what it holds, it holds until somebody kills it or the jump.
+ * eater: a net-worker or a store-worker that fills memory, in the place of the real one in images of test_memory.py.  Outside every wall.
+ * Compiled with EATER, whose place it takes, and EARLY_MIB: so much it maps before it is confined, beyond its limits.
+ * Then confined like the real one, filter and limits, it touches all of that; with none it maps and touches until it is refused.
+ * As net-worker it then fills whatever it is given, tries one byte more, and answers that it could not connect: the detail is how many MiB
+ * it got, or HELPED_ITSELF.  It does not end when its channel does: what it holds, it holds until somebody kills it or the jump.
  */
 #include <poll.h>
 #include <stdint.h>

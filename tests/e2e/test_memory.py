@@ -54,9 +54,9 @@ class Memory(unittest.TestCase):
         name = "%s-%d" % (program, early_mib)
         binary, files = self.org.path(name), self.org.path(name + ".list")
         objects = ["policy/confine.o", "policy/caps.o", "policy/root.o", "policy/filter_%s.o" % peer, "libipc.a"]
-        preboot.run(os.path.join(preboot.BIN, "sallyport-cc"), *test_kill.COMPILE, "-I" + preboot.TOP + "/ipc", "-I" + preboot.TOP + "/policy",
-                    "-DEATER=PEER_" + peer, "-DEARLY_MIB=%d" % early_mib, "-o", binary, os.path.join(preboot.TOP, "tests/eater.c"),
-                    *(os.path.join(preboot.BUILD, "target", o) for o in objects), "-lcap")
+        preboot.run(os.path.join(preboot.BIN, "sallyport-cc"), *test_kill.COMPILE, "-I" + preboot.TOP + "/ipc",
+                    "-I" + preboot.TOP + "/policy", "-DEATER=PEER_" + peer, "-DEARLY_MIB=%d" % early_mib, "-o", binary,
+                    os.path.join(preboot.TOP, "tests/eater.c"), *(os.path.join(preboot.BUILD, "target", o) for o in objects), "-lcap")
         with open(os.path.join(preboot.TOP, "image/files.list")) as f:
             text, n = re.subn(r"(?m)^(file /bin/%s 0755) .*$" % program, r"\1 " + binary, f.read())
         assert n == 1, "files.list has no " + program
