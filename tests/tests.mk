@@ -161,20 +161,21 @@ $(T)/kill_at.so: tests/kill_at.c
 	$(CC) $(COMMON) -fPIC -shared -o $@ $< -ldl
 
 # --- what make check runs, quick ones first -------------------------------------------------------------------------------------
-HOST_TESTS = $(UNITS:%=$(T)/unit_%) \
+QUICK_TESTS = $(UNITS:%=$(T)/unit_%) \
 	"env PERSIST_MOUNT=$(B)/bin/persist-mount $(T)/unit_luks" \
 	$(T)/death $(T)/unit_confine "$(T)/hostile $(T)" "$(T)/hostile_walls $(B)/bin" \
-	"tests/net_link_test.py $(B)/bin/net-link $(T)/link_rig" \
-	"tests/net_worker_test.py $(B)/bin" \
 	tests/static_test.sh \
-	"tests/org_test.sh $(B)/bin/sallyport-org" \
-	"tests/org_config_test.sh $(B)/bin/sallyport-org" \
-	"tests/org_initramfs_test.sh $(B)/bin/sallyport-org" \
-	"tests/org_service_test.sh $(B)/bin/sallyport-org $(T)/kill_at.so" \
-	"tests/org_node_test.sh $(B)/bin/sallyport-org $(T)/registry_play $(T)/kill_at.so" \
-	"tests/org_ticket_test.py $(B)/bin/sallyport-org 1000" \
 	"tests/man_test.sh $(B)/bin" \
 	"tests/fuzz_replay.sh $(T)"
+SLOW_TESTS = "tests/org_node_test.sh $(B)/bin/sallyport-org $(T)/registry_play $(T)/kill_at.so" \
+	"tests/org_ticket_test.py $(B)/bin/sallyport-org 1000" \
+	"tests/net_link_test.py $(B)/bin/net-link $(T)/link_rig" \
+	"tests/org_service_test.sh $(B)/bin/sallyport-org $(T)/kill_at.so" \
+	"tests/net_worker_test.py $(B)/bin" \
+	"tests/org_test.sh $(B)/bin/sallyport-org" \
+	"tests/org_config_test.sh $(B)/bin/sallyport-org" \
+	"tests/org_initramfs_test.sh $(B)/bin/sallyport-org"
+HOST_TESTS = $(QUICK_TESTS) $(SLOW_TESTS)
 # With clang's address and undefined sanitizers: every module in the units, the fuzz targets, the operator's tool.  unit_tpm_wipe puts its
 # own free() in the place of libc's, where the sanitizer's stands; death tests and hostile programs need the filters of the shipped programs.
 SANITIZED_UNITS = $(filter-out tpm_wipe,$(UNITS))
@@ -200,7 +201,7 @@ check-clang:
 check-sanitized: all
 	$(MAKE) --no-print-directory SANITIZE=1 sanitized
 check: all test-programs check-clang build/stamp/kernels
-	tests/run.py $(HOST_TESTS) "make -s --no-print-directory SANITIZE=1 sanitized" -j 2 $(E2E_TESTS)
+	tests/run.py $(QUICK_TESTS) -j 2 "make -s --no-print-directory SANITIZE=1 sanitized" $(E2E_TESTS) $(SLOW_TESTS)
 demo: all build/stamp/kernels
 	tests/e2e/demo.py
 
