@@ -5,8 +5,8 @@ Both boot the same generation kernel and initramfs on the same machine in QEMU u
 times; a figure is the median (least-most). Two jobs: the whole one, with the organisation's service on this host (bench_online.py), and the
 offline one, which is the floor. Nothing here can fail for being slow. MEMORY=0 leaves the search for the least memory out, OFFLINE=0
 the offline job.
-CPU="max,-cx16,-avx2" is another processor model: TCG emulates vector instructions slowly, and BLAKE2b of libsodium takes the widest there
-are, so that what hashing costs here says nothing of hardware.
+CPU="max,-cx16,-avx2" is another processor model: TCG emulates vector and AES instructions slowly, so that what hashing and TLS cost here
+says nothing of hardware.
 
 Seconds are the host's: a line counts when it arrives on the serial console. For both the first one is the kernel's "Run /init as
 init process", printed just before the first instruction of init, and the last one is what they print just before the jump.
@@ -34,8 +34,9 @@ RUNS = int(os.environ.get("RUNS", "5"))
 MEMORY, OFFLINE = (os.environ.get(name, "1") not in ("", "0") for name in ("MEMORY", "OFFLINE"))
 SIZES = {"small": 0, "big": 40}         # MB that do not compress, beside the 1 MB of a busybox system
 STEP_MB, LEAST_MB, MOST_MB = 16, 64, 512
-NAMED = """The baseline is a busybox script of Debian packages (tests/bench_init.sh). It attests nothing and asks nobody whether it may boot, takes one
-signature for enough, confines no program, keeps nothing for the next boot, and leaves TPM and key as they are."""
+NAMED = """The baseline is a busybox script of Debian packages (tests/bench_init.sh). It attests nothing and asks nobody whether it may boot,
+takes one signature for enough, confines no program, keeps nothing for the next boot, and leaves TPM and key as they are.
+Seconds, bytes and MB of ours in the first columns, the baseline's in the last; below 1.00 ours is the smaller one."""
 
 # The offline job: what is done, and after which of their lines each has done it.
 OURS = tuple((str(n), r"^sallyport .*\[%d/9\]" % n) for n in range(1, 10))
