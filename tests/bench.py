@@ -185,8 +185,8 @@ def print_programs():
         with open(os.path.join(preboot.TOP, "policy", policy + ".expect")) as f:
             calls = int(re.search(r"(\d+) system calls", f.read()).group(1))
         print("  %-14s %9d %12d %10d" % (name, os.path.getsize(os.path.join(preboot.BIN, name)), lines(sources(policy + "_SRC")), calls))
-    shared = sources("IPC") + [os.path.join(preboot.TOP, "policy", name + ".c") for name in ("confine", "root", "caps", "filter")]
-    print("  %-14s %9s %12d   in each of them" % ("ipc and policy", "", lines(shared)))
+    shared = sources("IPC:%=ipc/%") + [os.path.join(preboot.TOP, "policy", name + ".c") for name in ("confine", "root", "caps", "filter")]
+    print("  %-14s %9s %12d   shared by them" % ("ipc and policy", "", lines(shared)))
     script = [os.path.join(preboot.TOP, "tests", name) for name in ("bench_init.sh", "bench_udhcpc.sh")]
     print("  %-14s %9s %12d   one root shell without a filter; its programs are Debian's" % ("baseline", "", lines(script)))
 
