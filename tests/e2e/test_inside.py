@@ -32,6 +32,10 @@ POLICY_FAIL, BAD_AUTH, VALUE = "99d", "9a2", "1c4"
 REPLAYED = {"NV_Read", "NV_ReadLock", "NV_Write", "NV_WriteLock", "NV_DefineSpace"}
 ANYBODYS = {"NV_ReadPublic", "PolicyPCR", "PolicyRestart", "StartAuthSession", "CreatePrimary", "FlushContext", "GetCapability", "PCR_Read",
             "PCR_Extend", "Hash"}
+# Of an enrolment and of boots with an organisation. Root has them too and gains nothing: a quote made here has another PCR 8, which the
+# organisation refuses (org_ticket_test.py), as it does another node under this EK; EvictControl and HierarchyChangeAuth are the owner's, which is
+# nobody's here (test_org.py test_the_tpm_has_an_owner has one); the index of floor and time is written with PCR 8 as it was (unit_tpm_state.c).
+WITH_AN_ORG = {"PolicySecret", "Quote", "ReadPublic", "EvictControl", "HierarchyChangeAuth", "ActivateCredential"}
 
 # The longest line of a manifest, of words that look like ours and are not, or that might hide what stands before them; signable.
 SWALLOWING = ("console=ttyS0 loglevel=3 panic=1 kexec_load_disabled=0 kernel.kexec_load_disabled=0 'sysctl.kernel.kexec_load_disabled=0' "
@@ -263,7 +267,7 @@ class Inside(unittest.TestCase):
         for name in os.listdir(os.path.join(preboot.TOP, "crypto-worker")):
             with open(os.path.join(preboot.TOP, "crypto-worker", name)) as f:
                 used |= set(re.findall(r"\bEsys_(?!TR_|TRSess_|Initialize|Finalize|Free)(\w+)\(", f.read()))
-        self.assertEqual(used, REPLAYED | ANYBODYS)
+        self.assertEqual(used, REPLAYED | ANYBODYS | WITH_AN_ORG)
 
     # kexec.
 
