@@ -117,7 +117,7 @@ CHAINS = {
         row("broker", "SUPPLY", "reboot", "crypto_chosen", "received", name="hang", how="hang", timeouts=9),
         row("crypto", "LOAD", "stop", "crypto_handover", "before", [703], name="hang", how="hang", timeouts=9),
         row("kexec", "LOAD", "reboot", "crypto_handover", "received", [703], name="hang", how="hang", timeouts=9),
-        row("kexec", "GO", "reboot", "broker_go", "received", seen=8, name="hang", how="hang", timeouts=9),
+        row("kexec", "GO", "reboot", "broker_go", "received", seen=9, name="hang", how="hang", timeouts=9),
         row("store", "SURVEY", "boots", "store_filled", "before", [703], name="hang", how="hang", timeouts=1, only="all"),
         row("store", "SUPPLY", "boots", "store_filled", "before", [703], name="hang", how="hang", timeouts=1, count=3),
         row("store", "RECORD", "boots", "broker_record", "received", [703], name="hang", how="hang", timeouts=1, only="all"),
@@ -126,20 +126,23 @@ CHAINS = {
     "slow_crypto": [row("crypto", "LOAD", "stop", "crypto_handover", "before", [703], only="slow", name="slow", how="hang")],
 }
 
-# The first boot of a machine: (TPM command, when, end of the next normal power-on, its codes). Defined and never written is the one
-# state that no boot repairs: a silent second definition could be an attacker's.
+# The first boot of a machine: (TPM command, its how manieth, when, end of the next normal power-on, its codes). The index of floor and time
+# comes first: defined and unwritten it is taken. Defined and never written the secret's is the one state that no boot repairs: a silent
+# second definition could be an attacker's.
 ENROL = [
-    ("12a", "before", "boots", [], None),       # NV_DefineSpace
-    ("12a", "after", "stop", [205], None),
-    ("137", "before", "stop", [205], "all"),    # NV_Write
-    ("137", "after", "stop", [205], None),     # written, not yet write-locked: not finished either
-    ("138", "after", "boots", [], "all"),       # NV_WriteLock
-    ("14f", "before", "boots", [], "all"),      # NV_ReadLock
-    ("182", "after", "boots", [], "all"),       # PCR_Extend
+    ("12a", 1, "before", "boots", [], "all"),   # NV_DefineSpace
+    ("12a", 1, "after", "boots", [], None),
+    ("12a", 2, "before", "boots", [], "all"),
+    ("12a", 2, "after", "stop", [205], None),
+    ("137", 1, "before", "stop", [205], "all"),     # NV_Write
+    ("137", 1, "after", "stop", [205], None),   # written, not yet write-locked: not finished either
+    ("138", 1, "after", "boots", [], "all"),    # NV_WriteLock
+    ("14f", 1, "before", "boots", [], "all"),   # NV_ReadLock
+    ("182", 1, "after", "boots", [], "all"),    # PCR_Extend
 ]
-for code, when, end, found, only in ENROL:
-    CHAINS["enrol_%s_%s" % (code, when)] = [
-        row("crypto", "CLOSE", "stop", "tpm_" + code, when, [701], only=only, name="enrol_%s_%s" % (code, when), then=(end, found))]
+for code, count, when, end, found, only in ENROL:
+    name = "enrol_%s_%d_%s" % (code, count, when)
+    CHAINS[name] = [row("crypto", "CLOSE", "stop", "tpm_" + code, when, [701], only=only, name=name, then=(end, found), count=count)]
 
 WANTED = set(sys.argv[1:])
 
