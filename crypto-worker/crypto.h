@@ -61,9 +61,7 @@ struct crypto {
 	uint8_t enrol_text[DOC_MAX];	/* enrol_bytes of it: the document that a proof is about */
 	size_t enrol_bytes;
 	uint8_t cause;			/* CHOSEN_* of the present candidate */
-	uint8_t open, member, asked_twice, ticketed, offline_counted;
-	uint8_t org_tried;		/* so often the ticket's generation was asked for */
-	uint8_t lent;			/* its initramfs, to the store */
+	uint8_t open, member, asked_twice, ticketed, offline_counted, org_tried;
 	uint8_t unknown;		/* the org has said so of this node, in a ticket */
 	uint8_t ticket_id[ID_BYTES];
 
@@ -82,6 +80,7 @@ struct crypto {
 	struct msg_crypto_want want;
 	int manifest_fd, kernel_fd, initramfs_fd;
 	uint8_t kernel_sealed;		/* and hashed */
+	uint8_t initramfs_copied;	/* into the hand-over, and the copy hashed */
 
 	/* The hand-over, mapped shared and writable by us alone. */
 	int handover_fd;
@@ -153,6 +152,7 @@ void supply_chosen(struct crypto *c, uint32_t cause);
 void supply_images(struct crypto *c);	/* both are there */
 void supply_reject(struct crypto *c, enum event event);
 enum event supply_seal_kernel(struct crypto *c);	/* and hashes it, once */
+enum event supply_copy_initramfs(struct crypto *c, int spend);	/* into the hand-over, hashing the copy, once; spend: the source is given up */
 
 /* download.c: the ticket's generation, from the org into the cache. */
 void download_begin(struct crypto *c);

@@ -74,43 +74,11 @@ keep(struct crypto *c, uint32_t part)
 		fd = part == PART_kernel ? c->kernel_fd : c->initramfs_fd;
 	if (fd < 0)
 		crypto_fail(c, EV_load_memory, 0);
-	c->lent |= part == PART_initramfs;	/* it can still be written to */
 	rc = worker_send(FD_CHANNEL, &c->state, MSG_crypto_keep, &c->keep, &fd);
 	if (made)
 		(void)close(fd);	/* the store has it */
 	if (rc != 0)
 		crypto_exit(c, EXIT_PEER);
-}
-
-/* Looked at before anything of it goes into the cache; verified once more as it is copied: net-worker may still write to it. */
-static int
-initramfs_is_right(const struct crypto *c, const struct doc_manifest *m)
-{
-	static uint8_t chunk[1 << 16];
-	crypto_generichash_state hash;
-	uint8_t digest[32];
-
-	if (crypto_generichash_init(&hash, NULL, 0, sizeof digest) != 0)
-		return 0;
-	for (uint64_t at = 0; at < m->initramfs_size;) {
-		size_t len = m->initramfs_size - at < sizeof chunk ? (size_t)(m->initramfs_size - at) : sizeof chunk;
-		ssize_t n = pread(c->initramfs_fd, chunk, len, (off_t)at);
-
-		if (n <= 0 || crypto_generichash_update(&hash, chunk, (unsigned long long)n) != 0)
-			return 0;
-		at += (uint64_t)n;
-	}
-	return crypto_generichash_final(&hash, digest, sizeof digest) == 0 &&
-	    sodium_memcmp(digest, m->initramfs_blake2b, sizeof digest) == 0;
-}
-
-/* The boot goes on, kept or not; the broker has said why not. */
-static void
-kept(struct crypto *c, uint32_t slot)
-{
-	c->keeping = 0;
-	c->offers[SLOTS_MAX].said.slot = slot;
-	supply_images(c);
 }
 
 /* A document of the generation is there. */
@@ -150,13 +118,16 @@ got_image(struct crypto *c, uint64_t len_bytes)
 			give_up(c, event);
 		return;
 	}
+	/*
+	 * Looked at before anything of it goes into the cache, and what is booted is the copy that was looked at.  net-worker and the store may
+	 * still write to the source: then the slot has something else, and the next boot sees that.
+	 */
 	c->initramfs_fd = get_take(c);
-	if (c->lent)
-		kept(c, SLOT_NONE);
-	else if (initramfs_is_right(c, m))
+	event = supply_copy_initramfs(c, 0);
+	if (event == EV_none)
 		keep(c, PART_manifest);
 	else
-		give_up(c, EV_image_initramfs);
+		give_up(c, event);
 }
 
 void
@@ -168,6 +139,15 @@ download_got(struct crypto *c, const struct msg_net_got *body)
 		got_document(c, body->len_bytes);
 	else
 		got_image(c, body->len_bytes);
+}
+
+/* The boot goes on, kept or not; the broker has said why not. */
+static void
+kept(struct crypto *c, uint32_t slot)
+{
+	c->keeping = 0;
+	c->offers[SLOTS_MAX].said.slot = slot;
+	supply_images(c);
 }
 
 void

@@ -33,7 +33,7 @@ forget_images(struct crypto *c)
 	if (c->handover != NULL)
 		(void)munmap(c->handover, c->handover_bytes);	/* ours, and no secret in it yet */
 	c->handover = NULL;
-	c->kernel_sealed = 0;
+	c->kernel_sealed = c->initramfs_copied = 0;
 }
 
 void
@@ -100,9 +100,8 @@ supply_next(struct crypto *c)
 		choose(c, i, CHOSEN_ticket);
 		return;
 	}
-	/* Once more if it was lent and then not right: lent to nobody, that time. */
-	if (c->ticketed && c->org_tried < 1 + c->lent) {
-		c->org_tried++;
+	if (c->ticketed && !c->org_tried) {
+		c->org_tried = 1;
 		download_begin(c);
 		return;
 	}
@@ -159,9 +158,9 @@ make_handover(struct crypto *c, const struct doc_manifest *m)
 	return EV_none;
 }
 
-/* Copies by pread(2), hashing the copy, and gives the source's pages back as it goes: one image, not two, is in memory at the end. */
+/* Copies by pread(2), hashing the copy; spend: gives the source's pages back as it goes: one image, not two, is in memory at the end. */
 static enum event
-verify_initramfs(struct crypto *c, const struct doc_manifest *m)
+verify_initramfs(struct crypto *c, const struct doc_manifest *m, int spend)
 {
 	crypto_generichash_state hash;
 	uint8_t digest[32];
@@ -174,7 +173,7 @@ verify_initramfs(struct crypto *c, const struct doc_manifest *m)
 
 		if (n <= 0 || crypto_generichash_update(&hash, c->handover + at, (unsigned long long)n) != 0)
 			return EV_image_initramfs;
-		if (fallocate(c->initramfs_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at, n) != 0)
+		if (spend && fallocate(c->initramfs_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at, n) != 0)
 			return EV_load_memory;
 		at += (uint64_t)n;
 	}
@@ -182,6 +181,21 @@ verify_initramfs(struct crypto *c, const struct doc_manifest *m)
 	    sodium_memcmp(digest, m->initramfs_blake2b, sizeof digest) != 0)
 		return EV_image_initramfs;
 	return EV_none;
+}
+
+enum event
+supply_copy_initramfs(struct crypto *c, int spend)
+{
+	const struct doc_manifest *m = &c->offers[c->current].verified.manifest;
+	enum event event;
+
+	if (c->initramfs_copied)
+		return EV_none;
+	event = make_handover(c, m);
+	if (event == EV_none)
+		event = verify_initramfs(c, m, spend);
+	c->initramfs_copied = event == EV_none;
+	return event;
 }
 
 void
@@ -196,9 +210,7 @@ supply_images(struct crypto *c)
 	crypto_send(c, MSG_crypto_supplied, &supplied);
 	event = supply_seal_kernel(c);
 	if (event == EV_none)
-		event = make_handover(c, m);
-	if (event == EV_none)
-		event = verify_initramfs(c, m);
+		event = supply_copy_initramfs(c, 1);
 	if (event != EV_none) {
 		supply_reject(c, event);
 		return;

@@ -14,7 +14,7 @@ enum {
 	MSG_HANDOVER_MAX = 4096,	/* bytes: it has the command line */
 	MSG_FRAME_MAX = sizeof(struct msg_head) + MSG_HANDOVER_MAX,
 	MSG_FDS_MAX = 2,
-	ATTEMPTS_MAX = SLOTS_MAX + 3,	/* the ticket or the lack of one, every slot, and twice from the org */
+	ATTEMPTS_MAX = SLOTS_MAX + 3,	/* the ticket or the lack of one, every slot, the org, and none */
 };
 
 /* Phases, one bit each.  A program that keeps no phase (all but broker and crypto) has PHASE_any. */
