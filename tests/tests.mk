@@ -184,11 +184,11 @@ SANITIZED_TESTS = $(SANITIZED_UNITS:%=$(T)/unit_%) \
 	"tests/org_test.sh $(B)/bin/sallyport-org" \
 	"tests/org_config_test.sh $(B)/bin/sallyport-org" \
 	"tests/org_service_test.sh $(B)/bin/sallyport-org $(T)/kill_at.so" \
-	"tests/org_node_test.sh $(B)/bin/sallyport-org $(T)/registry_play $(T)/kill_at.so" \
 	"tests/org_ticket_test.py $(B)/bin/sallyport-org 100" \
 	"tests/fuzz_replay.sh $(T)"
-# Two at a time: a machine under TCG takes one core.
-E2E_TESTS  = $(wildcard tests/e2e/test_*.py)
+# Two at a time, those first that take longest: a machine under TCG takes one core.
+E2E_LONG   = $(addprefix tests/e2e/,test_kill.py test_kill_org.py test_org.py test_tpm.py)
+E2E_TESTS  = $(E2E_LONG) $(filter-out $(E2E_LONG),$(wildcard tests/e2e/test_*.py))
 
 .PHONY: fuzz-run test-programs check-host check-sanitized check-clang sanitized
 test-programs: $(UNIT_BIN) $(T)/unit_confine $(FUZZ) $(T)/link_rig $(T)/rawput $(T)/kill_at.so $(T)/registry_play
