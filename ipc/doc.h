@@ -16,16 +16,6 @@ enum { DOC_MAX = 16384, DOC_KEY_MAX = 31, DOC_KEYS_MAX = 16, DOC_HAVE_MAX = 8 };
 #define WORDS(enumeration) enum word_##enumeration {
 #define IS(prefix, word) prefix##_##word,
 #define ENDWORDS(enumeration) };
-#define DOC(kind)
-#define NUM(kind, key, least, most)
-#define HEX(kind, key, bytes)
-#define BLOB(kind, key, least, most)
-#define TEXT(kind, key, least, most)
-#define WORD(kind, key, enumeration)
-#define KEYS(kind, key, most)
-#define NAMES(kind, key, least, most, lines)
-#define HAVE(kind, key, most)
-#define ENDDOC(kind)
 #include "doc.def"
 
 struct doc_keys {
@@ -55,15 +45,6 @@ struct doc_have {
 #include "doc.def"
 
 #define DOC(kind) DOC_##kind,
-#define NUM(kind, key, least, most)
-#define HEX(kind, key, bytes)
-#define BLOB(kind, key, least, most)
-#define TEXT(kind, key, least, most)
-#define WORD(kind, key, enumeration)
-#define KEYS(kind, key, most)
-#define NAMES(kind, key, least, most, lines)
-#define HAVE(kind, key, most)
-#define ENDDOC(kind)
 enum doc_kind {
 #include "doc.def"
 	DOC_COUNT };

@@ -8,15 +8,6 @@
 #include "doc_schema.h"
 
 #define DOC(kind) struct doc_##kind kind;
-#define NUM(kind, key, least, most)
-#define HEX(kind, key, bytes)
-#define BLOB(kind, key, least, most)
-#define TEXT(kind, key, least, most)
-#define WORD(kind, key, enumeration)
-#define KEYS(kind, key, most)
-#define NAMES(kind, key, least, most, lines)
-#define HAVE(kind, key, most)
-#define ENDDOC(kind)
 union doc_any {
 #include "doc.def"
 };

@@ -11,16 +11,6 @@
 #define WORDS(enumeration) static const char *const words_##enumeration[] = {
 #define IS(prefix, word) #word,
 #define ENDWORDS(enumeration) };
-#define DOC(kind)
-#define NUM(kind, key, least, most)
-#define HEX(kind, key, bytes)
-#define BLOB(kind, key, least, most)
-#define TEXT(kind, key, least, most)
-#define WORD(kind, key, enumeration)
-#define KEYS(kind, key, most)
-#define NAMES(kind, key, least, most, lines)
-#define HAVE(kind, key, most)
-#define ENDDOC(kind)
 #include "doc.def"
 
 #define AT(kind, key) offsetof(struct doc_##kind, key)
@@ -49,20 +39,10 @@
 #define KEYS(kind, key, most) KEY_FITS(kind, key) static_assert((most) > 0 && (most) <= DOC_KEYS_MAX, #kind ": " #key);
 #define NAMES(kind, key, least, most, lines) KEY_FITS(kind, key) static_assert((least) > 0 && (lines) <= UINT8_MAX, #kind ": " #key);
 #define HAVE(kind, key, most) KEY_FITS(kind, key) static_assert((most) <= DOC_HAVE_MAX, #kind ": " #key);
-#define ENDDOC(kind)
 #include "doc.def"
 
 #define DOC(kind) \
 	[DOC_##kind] = { "sallyport-" #kind " 1", lines_##kind, sizeof lines_##kind / sizeof lines_##kind[0], sizeof(struct doc_##kind) },
-#define NUM(kind, key, least, most)
-#define HEX(kind, key, bytes)
-#define BLOB(kind, key, least, most)
-#define TEXT(kind, key, least, most)
-#define WORD(kind, key, enumeration)
-#define KEYS(kind, key, most)
-#define NAMES(kind, key, least, most, lines)
-#define HAVE(kind, key, most)
-#define ENDDOC(kind)
 static const struct doc_schema schemas[DOC_COUNT] = {
 #include "doc.def"
 };

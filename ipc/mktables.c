@@ -75,7 +75,6 @@ static void
 documents(void)
 {
 	printf("| document | line | value |\n| --- | --- | --- |\n");
-#define DOC(kind)
 #define LINE(kind, key) do { char allowed[160]; doc_allowed(DOC_##kind, #key, allowed, sizeof allowed); \
 	printf("| %s | %s | %s |\n", #kind, #key, allowed); } while (0);
 #define NUM(kind, key, least, most) LINE(kind, key)
@@ -86,7 +85,6 @@ documents(void)
 #define KEYS(kind, key, most) LINE(kind, key)
 #define NAMES(kind, key, least, most, lines) LINE(kind, key)
 #define HAVE(kind, key, most) LINE(kind, key)
-#define ENDDOC(kind)
 #include "doc.def"
 }
 

@@ -13,29 +13,11 @@
 
 #include "doc_texts.h"
 
-#define NUM(kind, key, least, most)
-#define HEX(kind, key, bytes)
-#define BLOB(kind, key, least, most)
-#define TEXT(kind, key, least, most)
-#define WORD(kind, key, enumeration)
-#define KEYS(kind, key, most)
-#define NAMES(kind, key, least, most, lines)
-#define HAVE(kind, key, most)
-#define ENDDOC(kind)
 #define DOC(kind) [DOC_##kind] = sizeof(struct doc_##kind),
 static const size_t sample_bytes[DOC_COUNT] = {
 #include "doc.def"
 };
 
-#define NUM(kind, key, least, most)
-#define HEX(kind, key, bytes)
-#define BLOB(kind, key, least, most)
-#define TEXT(kind, key, least, most)
-#define WORD(kind, key, enumeration)
-#define KEYS(kind, key, most)
-#define NAMES(kind, key, least, most, lines)
-#define HAVE(kind, key, most)
-#define ENDDOC(kind)
 #define DOC(kind) struct doc_##kind kind;
 union sample_any {
 #include "doc.def"

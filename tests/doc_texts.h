@@ -39,15 +39,6 @@ static const char sample_report[] = "sallyport-report 1\ngeneration " HEX32 "\nv
     "pcr4 " HEX32 "\npcr7 " HEX32 "\npcr8 " HEX32
     "\nlast_failure 601\nms_start 1\nms_closed 2\nms_surveyed 3\nms_supplied 4\nms_verified 5\nms_loading 4294967295\n";
 
-#define NUM(kind, key, least, most)
-#define HEX(kind, key, bytes)
-#define BLOB(kind, key, least, most)
-#define TEXT(kind, key, least, most)
-#define WORD(kind, key, enumeration)
-#define KEYS(kind, key, most)
-#define NAMES(kind, key, least, most, lines)
-#define HAVE(kind, key, most)
-#define ENDDOC(kind)
 #define DOC(kind) [DOC_##kind] = sample_##kind,
 static const char *const sample[DOC_COUNT] = {
 #include "doc.def"

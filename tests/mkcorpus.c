@@ -104,15 +104,6 @@ write_messages(const char *top)
 static int
 write_texts(const char *top)
 {
-#define NUM(kind, key, least, most)
-#define HEX(kind, key, bytes)
-#define BLOB(kind, key, least, most)
-#define TEXT(kind, key, least, most)
-#define WORD(kind, key, enumeration)
-#define KEYS(kind, key, most)
-#define NAMES(kind, key, least, most, lines)
-#define HAVE(kind, key, most)
-#define ENDDOC(kind)
 #define DOC(kind) "doc_" #kind,
 	static const char *const names[DOC_COUNT] = {
 #include "doc.def"

@@ -10,16 +10,6 @@ static union sample_any doc;
 static char text[DOC_MAX];
 
 /* The last word of each enumeration. */
-#define DOC(kind)
-#define NUM(kind, key, least, most)
-#define HEX(kind, key, bytes)
-#define BLOB(kind, key, least, most)
-#define TEXT(kind, key, least, most)
-#define WORD(kind, key, enumeration)
-#define KEYS(kind, key, most)
-#define NAMES(kind, key, least, most, lines)
-#define HAVE(kind, key, most)
-#define ENDDOC(kind)
 #define WORDS(enumeration) enum { LAST_##enumeration = -1
 #define IS(prefix, word) + 1
 #define ENDWORDS(enumeration) };
@@ -88,13 +78,9 @@ fill_names(char *at, size_t stride, uint32_t count, size_t len)
 #include "doc.def"
 #define DOC(kind) static void smallest_##kind(struct doc_##kind *d) { memset(d, 0, sizeof *d);
 #define NUM(kind, key, least, most) d->key = least;
-#define HEX(kind, key, bytes)
 #define BLOB(kind, key, least, most) d->key.bytes = least;
 #define TEXT(kind, key, least, most) fill_text(d->key, '!', least);
-#define WORD(kind, key, enumeration)
 #define KEYS(kind, key, most) fill_keys(&d->key, 1);
-#define NAMES(kind, key, least, most, lines)
-#define HAVE(kind, key, most)
 #define ENDDOC(kind) }
 #include "doc.def"
 
@@ -118,15 +104,6 @@ ends_round(void **state)
 {
 	(void)state;
 #define DOC(kind) largest_##kind(&doc.kind); rounds(DOC_##kind); smallest_##kind(&doc.kind); rounds(DOC_##kind);
-#define NUM(kind, key, least, most)
-#define HEX(kind, key, bytes)
-#define BLOB(kind, key, least, most)
-#define TEXT(kind, key, least, most)
-#define WORD(kind, key, enumeration)
-#define KEYS(kind, key, most)
-#define NAMES(kind, key, least, most, lines)
-#define HAVE(kind, key, most)
-#define ENDDOC(kind)
 #include "doc.def"
 	/* a name in the middle of the range, and a version of one digit */
 	smallest_config(&doc.config);
@@ -167,7 +144,6 @@ static void
 writer_refuses(void **state)
 {
 	(void)state;
-#define DOC(kind)
 #define NUM(kind, key, least, most) \
 	REFUSED(kind, key, doc.kind.key = (uint64_t)(most) + 1); \
 	REFUSED(kind, key, doc.kind.key = UINT64_MAX); \
@@ -209,7 +185,6 @@ writer_refuses(void **state)
 	FULL(kind, key, doc.kind.key.row[0].state = 255); \
 	FULL(kind, key, memcpy(doc.kind.key.row[(most) - 1].id, doc.kind.key.row[0].id, 32)); \
 	FULL(kind, key, memcpy(doc.kind.key.row[1].id, doc.kind.key.row[0].id, 32));
-#define ENDDOC(kind)
 #include "doc.def"
 	print_message("%u structs refused\n", refusals);
 	assert_true(refusals > 200);

@@ -15,16 +15,6 @@
 #define WORDS(enumeration) static const char *const names_##enumeration[] __attribute__((unused)) = {
 #define IS(prefix, word) [prefix##_##word] = #word,
 #define ENDWORDS(enumeration) };
-#define DOC(kind)
-#define NUM(kind, key, least, most)
-#define HEX(kind, key, bytes)
-#define BLOB(kind, key, least, most)
-#define TEXT(kind, key, least, most)
-#define WORD(kind, key, enumeration)
-#define KEYS(kind, key, most)
-#define NAMES(kind, key, least, most, lines)
-#define HAVE(kind, key, most)
-#define ENDDOC(kind)
 #include "doc.def"
 
 const char *
