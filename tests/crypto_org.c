@@ -213,3 +213,13 @@ org_keep(uint32_t event, uint32_t slot)
 	assert_memory_equal(seen, bytes, len);
 	play_tell(MSG_store_kept, &kept);
 }
+
+struct doc_ticket
+org_asked_for(const struct generation *g)
+{
+	org_open();
+	org_to_ask(one, 1, NULL);
+	org_challenge();
+	org_expect_request();
+	return org_ticket(g);
+}

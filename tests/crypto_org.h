@@ -31,6 +31,7 @@ void org_challenge(void);		/* expects the question, answers it */
 void org_expect_request(void);		/* takes the post apart: document and quote */
 void org_expect_enrol(void);
 struct doc_ticket org_ticket(const struct generation *g);	/* the right one for what was asked; NULL: a refusal (revoked) */
+struct doc_ticket org_asked_for(const struct generation *g);	/* up to the request, with the newest one in the cache; and that ticket */
 void org_give(const struct doc_ticket *ticket);
 void org_serve_part(const struct generation *g);	/* expects crypto_get of one of its parts, and fills it */
 void org_keep(uint32_t event, uint32_t slot);		/* expects crypto_keep, looks at the memfd, answers; with the last part: in slot */

@@ -33,6 +33,7 @@ unit_crypto_close_DEP    = $(CRYPTO_DEP)
 unit_crypto_load_DEP     = $(CRYPTO_DEP)
 unit_crypto_lost_DEP     = $(CRYPTO_DEP)
 unit_crypto_ask_DEP      = $(CRYPTO_DEP) tests/crypto_org
+unit_crypto_offline_DEP  = $(CRYPTO_DEP) tests/crypto_org
 unit_crypto_download_DEP = $(CRYPTO_DEP) tests/crypto_org
 unit_crypto_enrol_DEP    = $(CRYPTO_DEP) tests/crypto_org
 unit_crypto_share_DEP    = $(CRYPTO_DEP) tests/crypto_org

@@ -77,29 +77,19 @@ wrong(struct doc_ticket *ticket, enum event event, const char *what)
 	play_close();
 }
 
-static struct doc_ticket
-asked_for(const struct generation *g)
-{
-	org_open();
-	org_to_ask(one, 1, NULL);
-	org_challenge();
-	org_expect_request();
-	return org_ticket(g);
-}
-
 static void
 no_other_ticket_is_one(void **state)
 {
 	struct doc_ticket t, old;
 
 	(void)state;
-	old = t = asked_for(&newest);
+	old = t = org_asked_for(&newest);
 	org_give(&t);
 	play_expect(MSG_crypto_ticket);		/* the twin */
 	play_close();
-	(void)asked_for(&newest);
+	(void)org_asked_for(&newest);
 	wrong(&old, EV_org_ticket, "of a former request");
-#define WRONG(event, change) t = asked_for(&newest); change; wrong(&t, event, #change)
+#define WRONG(event, change) t = org_asked_for(&newest); change; wrong(&t, event, #change)
 	WRONG(EV_org_ticket, t.node[0] ^= 1);
 	WRONG(EV_org_ticket, t.request[31] ^= 1);
 	WRONG(EV_org_time, t.time = NOW + UINT64_C(5) * 366 * 86400 + 1);
@@ -111,10 +101,10 @@ no_other_ticket_is_one(void **state)
 	WRONG(EV_org_share, t.share.bytes = 79);
 	WRONG(EV_org_signature, org_stranger = 1);
 #undef WRONG
-	t = asked_for(NULL);
+	t = org_asked_for(NULL);
 	t.reason = REASON_none;
 	wrong(&t, EV_org_ticket, "refused for no reason");
-	t = asked_for(NULL);
+	t = org_asked_for(NULL);
 	t.share.bytes = 80;
 	wrong(&t, EV_org_share, "a share with a refusal");
 }
@@ -131,7 +121,7 @@ flip(char *text, size_t *len_bytes)
 static void
 a_clock_that_was_ahead_can_be_set_back(void **state)
 {
-	struct doc_ticket t = asked_for(&newest);
+	struct doc_ticket t = org_asked_for(&newest);
 
 	(void)state;
 	t.time = NOW - 86400;
@@ -139,7 +129,7 @@ a_clock_that_was_ahead_can_be_set_back(void **state)
 	play_expect(MSG_crypto_ticket);
 	assert_int_equal(fake.state.time, NOW - 86400);
 	play_close();
-	t = asked_for(&newest);
+	t = org_asked_for(&newest);
 	t.time = NOW + UINT64_C(5) * 366 * 86400;
 	org_give(&t);
 	play_expect(MSG_crypto_ticket);
@@ -154,7 +144,7 @@ every_byte_of_a_ticket_counts(void **state)
 	(void)state;
 	seen_bytes = 1;
 	for (flip_at = 0; flip_at < seen_bytes; flip_at++) {
-		struct doc_ticket t = asked_for(&newest);
+		struct doc_ticket t = org_asked_for(&newest);
 		uint32_t heard;
 
 		flip_bit = flip_at % 7;
@@ -178,13 +168,13 @@ a_short_or_long_answer_is_none(void **state)
 	struct msg_net_posted posted = { .len_bytes = 1 };
 
 	(void)state;
-	(void)asked_for(&newest);
+	(void)org_asked_for(&newest);
 	posted.number = play.post.number;
 	play_tell(MSG_net_posted, &posted);
 	play_expect(MSG_crypto_offline);
 	assert_int_equal(play.offline.event, EV_org_signature);
 	play_close();
-	(void)asked_for(&newest);
+	(void)org_asked_for(&newest);
 	posted.number = play.post.number;
 	posted.len_bytes = DOC_MAX;	/* zeros behind nothing */
 	play_tell(MSG_net_posted, &posted);
@@ -206,146 +196,6 @@ a_challenge_that_is_not_the_orgs_is_not_answered(void **state)
 	play_expect(MSG_crypto_offline);
 	assert_int_equal(play.offline.event, EV_org_signature);
 	assert_int_equal(fake.quotes, 0);	/* nothing is quoted for a stranger */
-	play_close();
-}
-
-static void
-a_refusal_stops_and_leaves_no_boot_without_a_ticket(void **state)
-{
-	static const struct { uint8_t reason; enum event event; } rows[] = { { REASON_unknown, EV_org_unknown },
-		{ REASON_pending, EV_org_pending }, { REASON_revoked, EV_org_revoked }, { REASON_measured, EV_org_measured },
-		{ REASON_unassigned, EV_org_unassigned }, { REASON_invite, EV_org_invite }, { REASON_taken, EV_org_taken } };
-	struct msg_broker_offline cut = { .event = EV_net_no_link };
-
-	(void)state;
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		struct doc_ticket t = asked_for(NULL);
-		struct tpm_state kept;
-
-		crypto.config.invite.bytes = 0;		/* with one, unknown is an enrolment: below */
-		t.reason = rows[i].reason;
-		crypto.config.enrol = ENROL_none;	/* or who is not known would enrol: unit_crypto_enrol.c */
-		org_give(&t);
-		play_expect(MSG_crypto_failed);
-		assert_int_equal(play.event, rows[i].event);
-		assert_int_equal(play.ended, EXIT_CLOSED);
-		kept = fake.state;
-		assert_int_equal(kept.time, NOW + 2);
-		play_close();
-		/* The next boot, with the cable cut. */
-		org_open();
-		fake.state = kept;
-		assert_int_equal(play_survey(one, 1, NULL), MSG_crypto_surveyed);
-		play_tell(MSG_broker_offline, &cut);
-		play_expect(MSG_crypto_failed);
-		assert_int_equal(play.event, EV_org_offline_spent);
-		assert_int_equal(play.detail, EV_net_no_link);
-		play_close();
-	}
-}
-
-static void
-who_is_unknown_and_invited_enrols(void **state)
-{
-	struct doc_ticket t = asked_for(NULL);
-
-	(void)state;
-	t.reason = REASON_unknown;
-	org_give(&t);
-	org_challenge();
-	org_expect_enrol();
-	assert_int_equal(fake.state.offline_max, 0);	/* the refusal is remembered all the same */
-	org_posted_event(EV_net_short);
-	play_expect(MSG_crypto_failed);
-	assert_int_equal(play.event, EV_org_offline_spent);
-	play_close();
-}
-
-static void
-without_network(enum event event)
-{
-	struct msg_broker_offline body = { .event = event };
-
-	assert_int_equal(play_survey(both, 2, (const uint32_t[]){ OFFER_failed | OFFER_fallback, 0 }), MSG_crypto_surveyed);
-	play_tell(MSG_broker_offline, &body);
-}
-
-static void
-boots_without_a_ticket_are_counted(void **state)
-{
-	(void)state;
-	org_open();
-	without_network(EV_net_no_lease);
-	play_expect(MSG_crypto_offline);
-	assert_int_equal(play.offline.event, EV_net_no_lease);
-	assert_int_equal(play.offline.boots, 2);
-	assert_int_equal(play.offline.most, 3);		/* the ticket's, less than config's 5 */
-	assert_int_equal(fake.state.offline, 2);
-	/* What failed is for a ticket alone. */
-	assert_int_equal(play_supply(both, 2), MSG_crypto_verified);
-	assert_int_equal(play.about.slot, 1);
-	play_close();
-	for (unsigned i = 0; i < 6; i++) {
-		org_open();
-		if (i == 0)
-			fake.state.offline = 3;			/* spent */
-		else if (i == 1)
-			crypto.config.offline_max = 1;		/* config says less */
-		else if (i == 2)
-			fake.state.time = 0;			/* no ticket ever */
-		else if (i == 3)
-			crypto.config.release = RELEASE_org;	/* no share, no key */
-		else if (i == 4)
-			fake.state_write = EV_tpm_state;	/* what cannot be counted is not done */
-		else
-			crypto.config.offline_max = 0;
-		without_network(EV_net_no_link);
-		play_expect(MSG_crypto_failed);
-		assert_int_equal(play.event, i == 4 ? EV_tpm_state : EV_org_offline_spent);
-		assert_null(crypto.secrets);
-		play_close();
-	}
-}
-
-static void
-what_does_not_come_ends_offline(void **state)
-{
-	(void)state;
-	org_open();
-	org_to_ask(one, 1, NULL);
-	play_expect(MSG_crypto_get);
-	org_got_event(EV_net_connect);
-	play_expect(MSG_crypto_offline);
-	assert_int_equal(play.offline.event, EV_net_connect);
-	play_close();
-	(void)asked_for(&newest);
-	assert_false(sodium_is_zero(crypto.secrets->share_key, 32));
-	org_posted_event(EV_net_slow);
-	play_expect(MSG_crypto_offline);
-	assert_int_equal(play.offline.event, EV_net_slow);
-	assert_true(sodium_is_zero(crypto.secrets->share_key, 32));	/* nothing more is sealed to it */
-	play_close();
-	org_open();
-	fake.quote = EV_tpm_ak;
-	org_to_ask(one, 1, NULL);
-	org_challenge();
-	play_expect(MSG_crypto_offline);
-	assert_int_equal(play.offline.event, EV_tpm_ak);
-	play_close();
-}
-
-static void
-what_cannot_be_remembered_is_not_done(void **state)
-{
-	struct doc_ticket t = asked_for(&newest);
-
-	(void)state;
-	fake.state_write = EV_tpm_error;
-	org_give(&t);
-	play_expect(MSG_crypto_failed);
-	assert_int_equal(play.event, EV_tpm_error);
-	assert_int_equal(play.detail, 0x99d);		/* the TPM's own word: the code alone says nothing */
-	assert_null(crypto.secrets);
 	play_close();
 }
 
@@ -375,7 +225,7 @@ after_a_net_worker_that_dies_all_is_asked_anew(void **state)
 	for (uint32_t final = 0; final < 2; final++) {
 		uint8_t first[32];
 
-		t = asked_for(&newest);
+		t = org_asked_for(&newest);
 		memcpy(first, asked.request.share_key, sizeof first);
 		lost(final);
 		if (final) {
@@ -390,7 +240,7 @@ after_a_net_worker_that_dies_all_is_asked_anew(void **state)
 			play_expect(MSG_crypto_offline);
 			assert_int_equal(play.offline.event, EV_org_ticket);
 			play_close();
-			(void)asked_for(&newest);
+			(void)org_asked_for(&newest);
 			lost(final);
 			org_challenge();
 			org_expect_request();
@@ -415,7 +265,7 @@ a_spent_challenge_is_followed_by_another(void **state)
 	for (unsigned times = 1; times <= 2; times++) {
 		uint64_t before;
 
-		(void)asked_for(&newest);
+		(void)org_asked_for(&newest);
 		before = fake.state.offline;
 		posted_status(409);
 		org_challenge();
@@ -432,7 +282,7 @@ a_spent_challenge_is_followed_by_another(void **state)
 		}
 		play_close();
 	}
-	(void)asked_for(&newest);
+	(void)org_asked_for(&newest);
 	posted_status(403);
 	play_expect(MSG_crypto_offline);
 	play_close();
@@ -515,11 +365,6 @@ main(void)
 		cmocka_unit_test(every_byte_of_a_ticket_counts),
 		cmocka_unit_test(a_short_or_long_answer_is_none),
 		cmocka_unit_test(a_challenge_that_is_not_the_orgs_is_not_answered),
-		cmocka_unit_test(a_refusal_stops_and_leaves_no_boot_without_a_ticket),
-		cmocka_unit_test(who_is_unknown_and_invited_enrols),
-		cmocka_unit_test(boots_without_a_ticket_are_counted),
-		cmocka_unit_test(what_does_not_come_ends_offline),
-		cmocka_unit_test(what_cannot_be_remembered_is_not_done),
 		cmocka_unit_test(after_a_net_worker_that_dies_all_is_asked_anew),
 		cmocka_unit_test(a_spent_challenge_is_followed_by_another),
 		cmocka_unit_test(the_floor_of_a_ticket_puts_candidates_out),
